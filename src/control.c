@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What may be changed of a ticker, and how a change takes effect.
+ *
+ * Every change is one call under @control that either halts the ticker first,
+ * so that nothing runs while it is taken apart, or is a single word.
+ */
+#include <linux/cpu.h>
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+
+#include "ticker.h"
+
+/* A change that ends one timeline, begins another, or both. */
+static void tick_ticker_retime(struct tick_ticker *ticker, int *field,
+			       int value)
+{
+	tick_ticker_halt(ticker);
+
+	spin_lock(&ticker->lock);
+	if (ticker->config.enabled)
+		ticker->counts.missed +=
+			tick_timeline_stop(&ticker->timeline,
+					   tick_ticker_now(ticker));
+	WRITE_ONCE(*field, value);
+	if (ticker->config.enabled)
+		tick_ticker_start(ticker);
+	spin_unlock(&ticker->lock);
+}
+
+int tick_ticker_set_enabled(struct tick_ticker *ticker, int value)
+{
+	if (value != ticker->config.enabled)
+		tick_ticker_retime(ticker, &ticker->config.enabled, value);
+	return 0;
+}
+
+int tick_ticker_set_period_ms(struct tick_ticker *ticker, int value)
+{
+	if (value <= ticker->config.phase_ms)
+		return -ERANGE;
+	tick_ticker_retime(ticker, &ticker->config.period_ms, value);
+	return 0;
+}
+
+int tick_ticker_set_clock(struct tick_ticker *ticker, int value)
+{
+	if (value != ticker->config.clock)
+		tick_ticker_retime(ticker, &ticker->config.clock, value);
+	return 0;
+}
+
+int tick_ticker_set_phase_ms(struct tick_ticker *ticker, int value)
+{
+	if (value >= ticker->config.period_ms)
+		return -ERANGE;
+	if (value != ticker->config.phase_ms)
+		tick_ticker_retime(ticker, &ticker->config.phase_ms, value);
+	return 0;
+}
+
+static void tick_ticker_assign(struct tick_ticker *ticker, int *field,
+			       int value)
+{
+	spin_lock(&ticker->lock);
+	WRITE_ONCE(*field, value);
+	spin_unlock(&ticker->lock);
+}
+
+/* After a change of how the same timeline is kept: no deadline moves. */
+static void tick_ticker_rearm(struct tick_ticker *ticker)
+{
+	tick_ticker_halt(ticker);
+
+	spin_lock(&ticker->lock);
+	if (ticker->config.enabled)
+		tick_ticker_resume(ticker);
+	spin_unlock(&ticker->lock);
+}
+
+int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
+{
+	if (value == ticker->config.precise)
+		return 0;
+	tick_ticker_assign(ticker, &ticker->config.precise, value);
+	tick_ticker_rearm(ticker);
+	return 0;
+}
+
+int tick_ticker_set_cpu(struct tick_ticker *ticker, int value)
+{
+	int err = 0;
+
+	if (value >= (int)nr_cpu_ids)
+		return -ERANGE;
+
+	/* Between the test and the assignment hotplug must not look away. */
+	cpus_read_lock();
+	if (value >= 0 && !cpu_online(value))
+		err = -ENXIO;
+	else
+		tick_ticker_assign(ticker, &ticker->config.cpu, value);
+	cpus_read_unlock();
+
+	if (!err)
+		tick_ticker_rearm(ticker);
+	return err;
+}
+
+int tick_ticker_set_notify(struct tick_ticker *ticker, int value)
+{
+	tick_ticker_assign(ticker, &ticker->config.notify, value);
+	return 0;
+}
+
+/* Only what does not count up; @value is 1. */
+int tick_ticker_reset(struct tick_ticker *ticker, int value)
+{
+	spin_lock(&ticker->lock);
+	tick_lateness_reset(&ticker->counts.lateness);
+	tick_lateness_reset(&ticker->counts.alarm_lateness);
+	spin_unlock(&ticker->lock);
+	return 0;
+}
+
+/**
+ * tick_ticker_change() - apply one setting
+ * @ticker: the ticker
+ * @set: which
+ * @value: the value, in range of the setting on its own
+ *
+ * A new setting holds for every tick that starts after this returns; disabling
+ * returns when no tick runs. On error nothing has changed.
+ *
+ * Context: may sleep; waits for a tick that is running. Not from the tick.
+ * Return: 0, -ERANGE if @value does not go with the other settings, -ENXIO if
+ * it names a CPU that is not online, -ENODEV if the ticker is being removed.
+ */
+int tick_ticker_change(struct tick_ticker *ticker, tick_ticker_set_fn *set,
+		       int value)
+{
+	int err;
+
+	mutex_lock(&ticker->control);
+	err = ticker->dying ? -ENODEV : set(ticker, value);
+	mutex_unlock(&ticker->control);
+	return err;
+}

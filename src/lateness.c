@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How late: buckets and sums. See lateness.h.
+ */
+#include "lateness.h"
+
+/*
+ * Upper bounds of the buckets, inclusive: 1, 2, 5 in every decade from 1 us to
+ * 100 s, so that the steps people set alarms at are bounds. Userspace relies
+ * on them: they never change.
+ */
+const u64 tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS] = {
+	1000ULL, 2000ULL, 5000ULL,
+	10000ULL, 20000ULL, 50000ULL,
+	100000ULL, 200000ULL, 500000ULL,
+	1000000ULL, 2000000ULL, 5000000ULL,
+	10000000ULL, 20000000ULL, 50000000ULL,
+	100000000ULL, 200000000ULL, 500000000ULL,
+	1000000000ULL, 2000000000ULL, 5000000000ULL,
+	10000000000ULL, 20000000000ULL, 50000000000ULL,
+	100000000000ULL,
+};
+
+/**
+ * tick_lateness_add() - record one lateness
+ * @lateness: where
+ * @late_ns: how late, in nanoseconds
+ */
+void tick_lateness_add(struct tick_lateness *lateness, u64 late_ns)
+{
+	unsigned int bucket = 0;
+
+	/* A healthy machine is a few us late: the search ends in a few steps. */
+	while (bucket < TICK_LATENESS_BOUNDS &&
+	       late_ns > tick_lateness_bounds_ns[bucket])
+		bucket++;
+
+	lateness->histogram[bucket]++;
+	lateness->last_ns = late_ns;
+	lateness->sum_ns += late_ns;
+	if (late_ns > lateness->max_ns)
+		lateness->max_ns = late_ns;
+}
+
+/**
+ * tick_lateness_reset() - forget the worst and the last
+ * @lateness: where
+ *
+ * The sum and the histogram are what monitors count: they never go down.
+ */
+void tick_lateness_reset(struct tick_lateness *lateness)
+{
+	lateness->last_ns = 0;
+	lateness->max_ns = 0;
+}

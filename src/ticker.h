@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One ticker: its object, its delayed work, its alarm, its life and death.
+ */
+#ifndef SCHED_TICK_TICKER_H
+#define SCHED_TICK_TICKER_H
+
+#include <linux/atomic.h>
+#include <linux/hrtimer.h>
+#include <linux/kobject.h>
+#include <linux/limits.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "lateness.h"
+#include "timeline.h"
+
+#define TICK_NAME_LEN		32
+#define TICK_PERIOD_MIN_MS	1
+#define TICK_PERIOD_MAX_MS	INT_MAX
+
+enum tick_clock {
+	TICK_CLOCK_MONOTONIC,
+	TICK_CLOCK_BOOTTIME,
+	TICK_CLOCK_REALTIME,
+	TICK_CLOCKS
+};
+
+/**
+ * struct tick_config - what userspace chose, file by file
+ * @enabled: 0 or 1
+ * @period_ms: TICK_PERIOD_MIN_MS to TICK_PERIOD_MAX_MS
+ * @precise: 1: an hrtimer keeps the time; 0: the timer wheel does
+ * @clock: an enum tick_clock
+ * @phase_ms: -1, or 0 to @period_ms - 1
+ * @cpu: -1, or the CPU whose worker pool runs the ticks
+ * @notify: 1: each tick wakes poll(2) on counter
+ */
+struct tick_config {
+	int enabled;
+	int period_ms;
+	int precise;
+	int clock;
+	int phase_ms;
+	int cpu;
+	int notify;
+};
+
+/**
+ * struct tick_counts - what a monitor counts
+ * @counter: ticks run since the ticker was made
+ * @missed: periods that passed without a tick of their own
+ * @lateness: deadline to tick
+ * @alarm_lateness: deadline to alarm, for ticks that an alarm woke
+ */
+struct tick_counts {
+	u64 counter;
+	u64 missed;
+	struct tick_lateness lateness;
+	struct tick_lateness alarm_lateness;
+};
+
+struct tick_snapshot {
+	struct tick_config config;
+	struct tick_counts counts;
+};
+
+/**
+ * struct tick_ticker - one ticker
+ * @kobj: its folder in sysfs; the release frees the ticker
+ * @name: what tracepoints call it
+ * @control: serialises those who change @config, and @dying. A mutex apart
+ *	from @lock because it is held while the work is waited for; so the work
+ *	must never take it, and nobody may hold it across kobject_del().
+ * @dying: no change is taken any more
+ * @lock: everything the tick reads and writes, below. Taken in process context
+ *	only, and nothing that sleeps is called under it.
+ * @config: changed under @control and @lock, but for @config.cpu, which also
+ *	CPU hotplug changes, under @lock alone. The alarm, which takes no lock,
+ *	reads @config.cpu, and @config.clock, which changes only while halted.
+ * @counts: what happened
+ * @timeline: when it is due; of no meaning while not enabled
+ * @missed_reported: @counts.missed as of the last tick
+ * @armed: the work may run a tick and re-arm. False while halted.
+ * @alarm_ns: when the alarm last fired, 0 once a tick has taken note of it.
+ *	Atomic, so that the alarm needs no lock in hard interrupt context.
+ * @work: the tick
+ * @alarm: queues @work at the deadline
+ * @counter_node: the file that poll(2) waits on
+ * @cpuhp_node: link to CPU hotplug
+ */
+struct tick_ticker {
+	struct kobject kobj;
+	char name[TICK_NAME_LEN + 1];
+	struct mutex control;	/* one change at a time */
+	bool dying;
+
+	spinlock_t lock;	/* one instant for all below */
+	struct tick_config config;
+	struct tick_counts counts;
+	struct tick_timeline timeline;
+	u64 missed_reported;
+	bool armed;
+
+	atomic64_t alarm_ns;
+	struct delayed_work work;
+	struct hrtimer alarm;
+	struct kernfs_node *counter_node;
+	struct hlist_node cpuhp_node;
+};
+
+static inline struct tick_ticker *to_tick_ticker(struct kobject *kobj)
+{
+	return container_of(kobj, struct tick_ticker, kobj);
+}
+
+int tick_ticker_init(const struct kobj_type *ktype);
+void tick_ticker_exit(void);
+
+struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
+				       struct kobject *parent,
+				       const struct tick_config *config);
+void tick_ticker_destroy(struct tick_ticker *ticker);
+void tick_ticker_release(struct kobject *kobj);
+
+void tick_ticker_snapshot(struct tick_ticker *ticker,
+			  struct tick_snapshot *snapshot);
+
+u64 tick_ticker_now(const struct tick_ticker *ticker);
+void tick_ticker_start(struct tick_ticker *ticker);
+void tick_ticker_halt(struct tick_ticker *ticker);
+void tick_ticker_resume(struct tick_ticker *ticker);
+
+/* control.c: how a value that is in range of its file takes effect; under @control. */
+typedef int tick_ticker_set_fn(struct tick_ticker *ticker, int value);
+
+int tick_ticker_change(struct tick_ticker *ticker, tick_ticker_set_fn *set,
+		       int value);
+
+tick_ticker_set_fn tick_ticker_set_enabled;
+tick_ticker_set_fn tick_ticker_set_period_ms;
+tick_ticker_set_fn tick_ticker_set_precise;
+tick_ticker_set_fn tick_ticker_set_clock;
+tick_ticker_set_fn tick_ticker_set_phase_ms;
+tick_ticker_set_fn tick_ticker_set_cpu;
+tick_ticker_set_fn tick_ticker_set_notify;
+tick_ticker_set_fn tick_ticker_reset;
+
+#endif /* SCHED_TICK_TICKER_H */

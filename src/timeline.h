@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Deadlines as pure arithmetic.
+ *
+ * A timeline is the row of instants origin + n * period on some clock, in
+ * nanoseconds. Nothing here reads a clock or arms a timer: the caller says
+ * what time it is. Every deadline is accounted for exactly once, as a tick or
+ * as missed, and that takes at most one division however many have passed.
+ *
+ * Compiles in the kernel and on the host, and knows neither.
+ */
+#ifndef SCHED_TICK_TIMELINE_H
+#define SCHED_TICK_TIMELINE_H
+
+#include <linux/math64.h>
+#include <linux/types.h>
+
+/* The timeline starts when it is started, not at multiples of the period. */
+#define TICK_PHASE_NONE U64_MAX
+
+/**
+ * struct tick_timeline - where a timeline stands
+ * @period_ns: distance between two deadlines, at least 1
+ * @due_ns: the first deadline that is not accounted for; may have passed
+ * @late_from_ns: the first deadline since the last tick. Equal to @due_ns
+ *	unless deadlines in between were already counted as missed.
+ */
+struct tick_timeline {
+	u64 period_ns;
+	u64 due_ns;
+	u64 late_from_ns;
+};
+
+/**
+ * tick_timeline_start() - begin a new timeline
+ * @timeline: the timeline
+ * @period_ns: distance between two deadlines, at least 1
+ * @phase_ns: TICK_PHASE_NONE: the first deadline is one period from now.
+ *	Otherwise less than @period_ns: deadlines fall that far past multiples
+ *	of the period since the clock's epoch, and the first is ahead of now.
+ * @now_ns: the time
+ */
+static inline void tick_timeline_start(struct tick_timeline *timeline,
+				       u64 period_ns, u64 phase_ns, u64 now_ns)
+{
+	u64 due_ns;
+
+	if (phase_ns == TICK_PHASE_NONE)
+		due_ns = now_ns + period_ns;
+	else if (now_ns < phase_ns)
+		due_ns = phase_ns;
+	else
+		due_ns = phase_ns + period_ns *
+			 (div64_u64(now_ns - phase_ns, period_ns) + 1);
+
+	timeline->period_ns = period_ns;
+	timeline->due_ns = due_ns;
+	timeline->late_from_ns = due_ns;
+}
+
+/**
+ * tick_timeline_settle() - account for whole periods that passed unattended
+ * @timeline: the timeline
+ * @now_ns: the time
+ *
+ * Afterwards at most one deadline has passed without being accounted for: the
+ * one whose tick is under way.
+ *
+ * Return: how many periods are missed, beyond those reported before.
+ */
+static inline u64 tick_timeline_settle(struct tick_timeline *timeline,
+				       u64 now_ns)
+{
+	u64 passed;
+
+	if (now_ns < timeline->due_ns ||
+	    now_ns - timeline->due_ns < timeline->period_ns)
+		return 0;
+
+	passed = div64_u64(now_ns - timeline->due_ns, timeline->period_ns);
+	timeline->due_ns += passed * timeline->period_ns;
+	return passed;
+}
+
+/**
+ * tick_timeline_tick() - a tick runs now
+ * @timeline: the timeline, whose @due_ns has passed
+ * @now_ns: the time
+ *
+ * Return: how many periods are missed, beyond those reported before.
+ */
+static inline u64 tick_timeline_tick(struct tick_timeline *timeline, u64 now_ns)
+{
+	u64 missed = tick_timeline_settle(timeline, now_ns);
+
+	timeline->due_ns += timeline->period_ns;
+	timeline->late_from_ns = timeline->due_ns;
+	return missed;
+}
+
+/**
+ * tick_timeline_stop() - no tick will run on this timeline any more
+ * @timeline: the timeline
+ * @now_ns: the time
+ *
+ * Return: how many periods are missed, beyond those reported before: the one
+ * whose tick was under way is among them.
+ */
+static inline u64 tick_timeline_stop(struct tick_timeline *timeline, u64 now_ns)
+{
+	if (now_ns < timeline->due_ns)
+		return 0;
+	return tick_timeline_tick(timeline, now_ns) + 1;
+}
+
+/**
+ * tick_timeline_rewind() - follow a clock that may have been set back
+ * @timeline: the timeline, whose @due_ns is ahead
+ * @now_ns: the time
+ *
+ * The next deadline is never more than a period away unless the clock was set
+ * back. Then the deadlines between now and there come again.
+ */
+static inline void tick_timeline_rewind(struct tick_timeline *timeline,
+					u64 now_ns)
+{
+	u64 ahead_ns = timeline->due_ns - now_ns;
+
+	if (ahead_ns <= timeline->period_ns)
+		return;
+
+	timeline->due_ns -= timeline->period_ns *
+			    div64_u64(ahead_ns - 1, timeline->period_ns);
+	timeline->late_from_ns = timeline->due_ns;
+}
+
+#endif /* SCHED_TICK_TIMELINE_H */

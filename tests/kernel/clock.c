@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Clocks that are set, machines that sleep, CPUs that go.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define DAY_S		86400LL
+#define THREE_S		10800LL		/* 03:00 UTC */
+#define DAY_ZERO_S	(20000 * DAY_S)
+
+/* Set the clock to so many days and seconds after day zero. */
+static void set_clock(int day, long long second)
+{
+	struct timespec now = { DAY_ZERO_S + day * DAY_S + second, 0 };
+
+	require(!clock_settime(CLOCK_REALTIME, &now), "the clock is set to day %d, %02lld:%02lld:%02lld",
+		day, second / 3600, second / 60 % 60, second % 60);
+}
+
+/* Wait for the next tick and return how far past day zero it was seen, in ns. */
+static int64_t next_tick(int fd, int64_t timeout_ms)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLPRI };
+	char text[64];
+
+	if (poll(&poller, 1, timeout_ms) != 1)
+		return -1;
+	pread(fd, text, sizeof(text), 0);
+	return now_ns(CLOCK_REALTIME) - DAY_ZERO_S * NSEC_PER_SEC;
+}
+
+static void check_tick_at(int fd, int day, const char *when)
+{
+	int64_t seen = next_tick(fd, 15000);
+	int64_t due = (day * DAY_S + THREE_S) * NSEC_PER_SEC;
+	int64_t slack = in_virtual_time() ? 10 * NSEC_PER_MSEC : 10 * NSEC_PER_SEC;
+
+	check(seen >= due && seen < due + slack, "%s: a tick at 03:00:00 of day %d (%+" PRId64 " us)",
+	      when, day, (seen - due) / 1000);
+}
+
+static void run_clock_with(int precise)
+{
+	struct tick_stat before, after;
+	char text[64];
+	int fd;
+
+	setup("enabled=0");
+	tick_set_number("precise", precise);
+	tick_set("clock", "realtime");
+	tick_set("period_ms", "86400000");
+	tick_set("phase_ms", "10800000");
+	tick_set("notify", "1");
+	fd = tick_open("counter", O_RDONLY);
+	read(fd, text, sizeof(text));
+
+	set_clock(0, THREE_S - 2);
+	tick_set("enabled", "1");
+	check_tick_at(fd, 0, "as time goes by");
+
+	set_clock(1, THREE_S - 3);
+	check_tick_at(fd, 1, "set forward to the next day");
+	before = tick_stat();
+	check(before.counter == 2 && !before.missed, "two ticks, none missed");
+
+	set_clock(4, 12 * 3600);
+	next_tick(fd, 15000);
+	after = tick_stat();
+	check(after.counter == 3 && after.missed == 2, "set forward over three: one tick, two missed");
+
+	set_clock(4, THREE_S - 4);
+	check_tick_at(fd, 4, "set back, it comes again");
+	set_clock(2, THREE_S - 4);
+	check_tick_at(fd, 2, "set back two days");
+	after = tick_stat();
+	check(after.counter == 5 && after.missed == 2, "five ticks, two missed: %" PRIu64 ", %" PRIu64,
+	      after.counter, after.missed);
+	close(fd);
+	check(!module_unload(), "unloads");
+}
+
+static void run_clock(void)
+{
+	time_t then = time(NULL);
+	struct timespec back;
+
+	run_clock_with(1);
+	run_clock_with(0);
+	back = (struct timespec){ then, 0 };
+	clock_settime(CLOCK_REALTIME, &back);
+}
+
+const struct ktest test_clock = { "clock", run_clock, .timeout_s = 240, .needs_vm = true };
+
+static void run_suspend(void)
+{
+	static const struct {
+		const char *name;
+		clockid_t id;
+		bool sleeps;	/* stands still while the machine does */
+	} clocks[] = {
+		{ "monotonic", CLOCK_MONOTONIC, true },
+		{ "boottime", CLOCK_BOOTTIME, false },
+		{ "realtime", CLOCK_REALTIME, false },
+	};
+	const int64_t period_ns = 100 * NSEC_PER_MSEC;
+
+	/* A virtual clock stands still when the machine does, and wakes nobody. */
+	if (in_virtual_time() || access("/sys/class/rtc/rtc0/wakealarm", F_OK)) {
+		skip("suspend", "no clock to wake up by");
+		return;
+	}
+	setup("enabled=0 period_ms=100");
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(clocks); i++) {
+		const char *name = clocks[i / 2].name;
+		struct tick_stat before, after;
+		int64_t passed, slept, counted;
+		int precise = i % 2, err;
+
+		tick_set("enabled", "0");
+		tick_set("clock", name);
+		tick_set_number("precise", precise);
+		before = tick_stat();
+		slept = now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC);
+		passed = now_ns(clocks[i / 2].id);
+		tick_set("enabled", "1");
+		file_write("/sys/class/rtc/rtc0/wakealarm", "0");
+		err = file_write("/sys/class/rtc/rtc0/wakealarm", "+5") ?:
+			file_write("/sys/power/state", "mem");
+		require(!err, "%s, precise %d: the machine sleeps: %s", name, precise, strerror(err));
+		slept = now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC) - slept;
+		require(slept > NSEC_PER_SEC, "%s, precise %d: for %" PRId64 " ms", name, precise,
+			slept / NSEC_PER_MSEC);
+		sleep_ns(NSEC_PER_SEC);
+		tick_set("enabled", "0");
+		after = tick_stat();
+		passed = (now_ns(clocks[i / 2].id) - passed) / period_ns;
+		counted = after.counter + after.missed - before.counter - before.missed;
+		check(counted >= passed - 1 && counted <= passed,
+		      "%s, precise %d: %" PRIu64 " ticks + %" PRIu64 " missed of %" PRId64 " periods",
+		      name, precise, after.counter - before.counter, after.missed - before.missed,
+		      passed);
+		if (!clocks[i / 2].sleeps)
+			check((int64_t)(after.missed - before.missed) >= slept / period_ns - 2,
+			      "%s, precise %d: suspended time is missed", name, precise);
+		else
+			check((int64_t)(after.missed - before.missed) < slept / period_ns / 2,
+			      "%s, precise %d: suspended time is not missed", name, precise);
+	}
+}
+
+const struct ktest test_suspend = { "suspend", run_suspend, .timeout_s = 240, .needs_vm = true };
+
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+#define TRACING		"/sys/kernel/tracing/"
+
+/* Which CPU ran the last tick that was traced; -1 if none was. */
+static int traced_cpu(void)
+{
+	char line[512], *at;
+	int cpu = -1;
+	FILE *trace;
+
+	file_write(TRACING "trace", "");
+	file_write(TRACING "events/sched_tick/sched_tick_tick/enable", "1");
+	wait_for_counter(tick_u64("counter") + 3, 10 * NSEC_PER_SEC);
+	file_write(TRACING "events/sched_tick/sched_tick_tick/enable", "0");
+	trace = fopen(TRACING "trace", "re");
+	while (trace && fgets(line, sizeof(line), trace))
+		if (strstr(line, "sched_tick_tick:") && (at = strchr(line, '[')))
+			cpu = atoi(at + 1);
+	if (trace)
+		fclose(trace);
+	return cpu;
+}
+
+static void run_hotplug(void)
+{
+	unsigned int rounds = effort(60), wrong = 0;
+	struct tick_stat stat;
+	char text[32];
+
+	if (access(CPU1_ONLINE, F_OK)) {
+		skip("hotplug", "one CPU");
+		return;
+	}
+	setup("period_ms=1");
+	for (int precise = 1; precise >= 0; precise--) {
+		tick_set_number("precise", precise);
+		tick_set("cpu", "1");
+		check(traced_cpu() == 1, "precise %d, cpu 1: CPU 1 runs the ticks", precise);
+
+		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
+		tick_text("cpu", text, sizeof(text));
+		check(!strcmp(text, "-1"), "precise %d: cpu says -1, is %s", precise, text);
+		check(traced_cpu() == 0, "precise %d: the tick runs elsewhere", precise);
+		check(tick_write("cpu", "1") == ENXIO, "precise %d: cpu 1 is ENXIO", precise);
+		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
+	}
+	tick_set("precise", "1");
+	for (unsigned int i = 0; i < rounds; i++) {
+		uint64_t counter;
+
+		tick_set("cpu", "1");
+		file_write(CPU1_ONLINE, "0");
+		counter = tick_u64("counter");
+		wrong += tick_u64("cpu") != (uint64_t)-1;
+		wrong += !wait_for_counter(counter, 10 * NSEC_PER_SEC);
+		file_write(CPU1_ONLINE, "1");
+	}
+	check(!wrong, "%u times offline under a pinned ticker at 1 ms, %u wrong", rounds, wrong);
+	tick_set("enabled", "0");
+	stat = tick_stat();
+	note("%" PRIu64 " ticks, %" PRIu64 " missed", stat.counter, stat.missed);
+}
+
+const struct ktest test_hotplug = { "hotplug", run_hotplug, .timeout_s = 300, .needs_vm = true };

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is there: every file, its mode, its first value, its form. Module
+ * parameters, and who may read and write.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+static const struct {
+	const char *name;
+	mode_t mode;
+	const char *first;	/* NULL: a number that runs, or nothing to read */
+} files[] = {
+	{ "counter", 0444 },
+	{ "missed", 0444 },
+	{ "stat", 0444 },
+	{ "enabled", 0644, "0" },
+	{ "period_ms", 0644, "1000" },
+	{ "precise", 0644, "1" },
+	{ "clock", 0644, "[monotonic] boottime realtime" },
+	{ "phase_ms", 0644, "-1" },
+	{ "cpu", 0644, "-1" },
+	{ "notify", 0644, "0" },
+	{ "reset", 0200 },
+	{ "lateness/last_ns", 0444, "0" },
+	{ "lateness/max_ns", 0444, "0" },
+	{ "lateness/sum_ns", 0444, "0" },
+	{ "lateness/histogram", 0444 },
+	{ "lateness/bounds_ns", 0444 },
+	{ "alarm_lateness/last_ns", 0444, "0" },
+	{ "alarm_lateness/max_ns", 0444, "0" },
+	{ "alarm_lateness/sum_ns", 0444, "0" },
+	{ "alarm_lateness/histogram", 0444 },
+	{ "alarm_lateness/bounds_ns", 0444 },
+};
+
+static size_t read_row(const char *name, uint64_t *row, size_t size)
+{
+	char text[4096], *at = text;
+	size_t count = 0;
+
+	tick_text(name, text, sizeof(text));
+	while (*at && count < size)
+		row[count++] = strtoull(at, &at, 10);
+	return *at ? 0 : count;
+}
+
+static void check_bounds(const char *name)
+{
+	uint64_t bounds[KTEST_BUCKETS + 1], expected = 1000;
+	size_t count = read_row(name, bounds, ARRAY_SIZE(bounds));
+	bool right = count == KTEST_BUCKETS - 1;
+
+	for (size_t i = 0; right && i < count; i++) {
+		right = bounds[i] == expected;
+		expected = i % 3 == 1 ? expected * 5 / 2 : expected * 2;
+	}
+	check(right, "%s is 1, 2, 5 in every decade from 1 us to 100 s", name);
+}
+
+static void run_files(void)
+{
+	uint64_t row[KTEST_BUCKETS + 1];
+	struct stat status;
+	char path[128], text[4096];
+
+	setup("enabled=0");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, files[i].name);
+		if (!check(!stat(path, &status), "%s is there", files[i].name))
+			continue;
+		check((status.st_mode & 07777) == files[i].mode, "%s has mode %o, is %o",
+		      files[i].name, files[i].mode, status.st_mode & 07777);
+		if (!files[i].first)
+			continue;
+		tick_text(files[i].name, text, sizeof(text));
+		check(!strcmp(text, files[i].first), "%s reads \"%s\", is \"%s\"",
+		      files[i].name, files[i].first, text);
+	}
+	check_bounds("lateness/bounds_ns");
+	check_bounds("alarm_lateness/bounds_ns");
+	check(read_row("lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
+	      "lateness/histogram has one more count than there are bounds");
+	check(read_row("alarm_lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
+	      "alarm_lateness/histogram has one more count than there are bounds");
+	check(file_read(KTEST_DIR "/reset", text, sizeof(text)) == EACCES, "reset can't be read");
+	check(tick_u64("counter") == 0, "a disabled ticker does not tick");
+}
+
+const struct ktest test_files = { "files", run_files, .timeout_s = 60 };
+
+static const struct {
+	const char *parameters;
+	int err;
+} parameters[] = {
+	{ "period_ms=0", EINVAL },
+	{ "period_ms=-1", EINVAL },
+	{ "period_ms=2147483648", EINVAL },
+	{ "period_ms=99999999999999999999", EINVAL },
+	{ "period_ms=", EINVAL },
+	{ "period_ms", EINVAL },
+	{ "period_ms=1s", EINVAL },
+	{ "period_ms=0x10", EINVAL },
+	{ "enabled=2", EINVAL },
+	{ "enabled=maybe", EINVAL },
+	{ "period_ms=1", 0 },
+	{ "period_ms=2147483647", 0 },
+	{ "period_ms=17 enabled=0", 0 },
+	{ "enabled=1", 0 },
+	{ "", 0 },
+};
+
+static void run_params(void)
+{
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+		const char *given = parameters[i].parameters;
+		int err = module_load(given);
+
+		check(err == parameters[i].err, "\"%s\": %s", given, strerror(err));
+		check(!access(KTEST_DIR, F_OK) == !err, "\"%s\": %s there", given,
+		      err ? "nothing is" : "the ticker is");
+		if (err)
+			continue;
+		if (strstr(given, "17")) {
+			tick_text("period_ms", text, sizeof(text));
+			check(!strcmp(text, "17"), "the period is that of the parameter");
+			check(tick_u64("enabled") == 0, "enabled=0 is heard");
+		} else {
+			check(tick_u64("enabled") == 1, "\"%s\": it runs", given);
+		}
+		err = module_unload();
+		check(!err, "\"%s\": unloads: %s", given, strerror(err));
+	}
+}
+
+const struct ktest test_params = { "params", run_params, .timeout_s = 120 };
+
+static void run_users(void)
+{
+	char path[128], text[4096];
+	pid_t pid;
+	int status;
+
+	setup("enabled=0");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		int wrong = 0;
+
+		if (setgid(65534) || setuid(65534))
+			_exit(100);
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+			snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, files[i].name);
+			if (files[i].mode & 0444)
+				wrong += file_read(path, text, sizeof(text)) != 0;
+			else
+				wrong += file_read(path, text, sizeof(text)) != EACCES;
+			wrong += file_write(path, "1") != EACCES;
+		}
+		_exit(wrong);
+	}
+	waitpid(pid, &status, 0);
+	check(WIFEXITED(status) && !WEXITSTATUS(status),
+	      "who is not root reads every file and writes none (%d wrong)", WEXITSTATUS(status));
+	check(tick_u64("enabled") == 0, "and has changed nothing");
+}
+
+const struct ktest test_users = { "users", run_users, .timeout_s = 60 };

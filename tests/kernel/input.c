@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What may be written and what may not: the errno, and that nothing changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+static const struct {
+	const char *file;
+	const char *text;
+	int err;
+	const char *after;	/* for what is taken: how it reads; NULL: as written */
+} cases[] = {
+	{ "period_ms", "0", ERANGE },
+	{ "period_ms", "-1", ERANGE },
+	{ "period_ms", "2147483648", ERANGE },
+	{ "period_ms", "4294967297", ERANGE },
+	{ "period_ms", "9223372036854775807", ERANGE },
+	{ "period_ms", "9223372036854775808", ERANGE },
+	{ "period_ms", "18446744073709551617", ERANGE },
+	{ "period_ms", "-9223372036854775809", ERANGE },
+	{ "period_ms", "\n", EINVAL },
+	{ "period_ms", " ", EINVAL },
+	{ "period_ms", "ten", EINVAL },
+	{ "period_ms", "10ms", EINVAL },
+	{ "period_ms", "10 20", EINVAL },
+	{ "period_ms", "10\n\n", EINVAL },
+	{ "period_ms", "0x10", EINVAL },
+	{ "period_ms", "1e3", EINVAL },
+	{ "period_ms", "1.5", EINVAL },
+	{ "period_ms", "--5", EINVAL },
+	{ "period_ms", "2147483647", 0 },
+	{ "period_ms", "1000\n", 0, "1000" },
+	{ "period_ms", "+1000", 0, "1000" },
+	{ "enabled", "2", EINVAL },
+	{ "enabled", "-1", EINVAL },
+	{ "enabled", "10", EINVAL },
+	{ "enabled", "01", EINVAL },
+	{ "enabled", "maybe", EINVAL },
+	{ "enabled", "nonsense", EINVAL },
+	{ "enabled", "yesterday", EINVAL },
+	{ "enabled", "\n", EINVAL },
+	{ "enabled", "0", 0 },
+	{ "enabled", "y", 0, "1" },
+	{ "enabled", "off\n", 0, "0" },
+	{ "enabled", "on", 0, "1" },
+	{ "enabled", "n\n", 0, "0" },
+	{ "enabled", "1\n", 0, "1" },
+	{ "precise", "2", EINVAL },
+	{ "precise", "very", EINVAL },
+	{ "precise", "\n", EINVAL },
+	{ "precise", "0", 0 },
+	{ "precise", "1", 0 },
+	{ "clock", "tai", EINVAL },
+	{ "clock", "0", EINVAL },
+	{ "clock", "[monotonic]", EINVAL },
+	{ "clock", "MONOTONIC", EINVAL },
+	{ "clock", "monotonic boottime", EINVAL },
+	{ "clock", "\n", EINVAL },
+	{ "clock", "boottime\n", 0, "monotonic [boottime] realtime" },
+	{ "clock", "realtime", 0, "monotonic boottime [realtime]" },
+	{ "clock", "monotonic", 0, "[monotonic] boottime realtime" },
+	{ "phase_ms", "-2", ERANGE },
+	{ "phase_ms", "1000", ERANGE },
+	{ "phase_ms", "2147483647", ERANGE },
+	{ "phase_ms", "99999999999", ERANGE },
+	{ "phase_ms", "half", EINVAL },
+	{ "phase_ms", "\n", EINVAL },
+	{ "phase_ms", "999", 0 },
+	{ "period_ms", "999", ERANGE },
+	{ "phase_ms", "0", 0 },
+	{ "phase_ms", "-1", 0 },
+	{ "cpu", "-2", ERANGE },
+	{ "cpu", "2147483647", ERANGE },
+	{ "cpu", "99999", ERANGE },
+	{ "cpu", "first", EINVAL },
+	{ "cpu", "\n", EINVAL },
+	{ "cpu", "0", 0 },
+	{ "cpu", "-1", 0 },
+	{ "notify", "2", EINVAL },
+	{ "notify", "loud", EINVAL },
+	{ "notify", "1", 0 },
+	{ "notify", "0", 0 },
+	{ "reset", "0", EINVAL },
+	{ "reset", "2", EINVAL },
+	{ "reset", "y", EINVAL },
+	{ "reset", "\n", EINVAL },
+	{ "reset", "11", EINVAL },
+	{ "reset", "1", 0, "" },
+	{ "reset", "1\n", 0, "" },
+	{ "counter", "5", EACCES },
+	{ "missed", "0", EACCES },
+	{ "stat", "0", EACCES },
+	{ "lateness/max_ns", "0", EACCES },
+	{ "lateness/histogram", "0", EACCES },
+};
+
+static const char *const settings[] = {
+	"enabled", "period_ms", "precise", "clock", "phase_ms", "cpu", "notify",
+};
+
+/* All settings in one line, to see that nothing moved. */
+static void describe(char *text, size_t size)
+{
+	size_t length = 0;
+	char value[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		tick_text(settings[i], value, sizeof(value));
+		length += snprintf(text + length, size - length, "%s=%s;", settings[i], value);
+	}
+}
+
+static void run_input(void)
+{
+	char before[512], after[512], value[64], shown[64], huge[8192];
+
+	setup("enabled=1");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *file = cases[i].file, *text = cases[i].text;
+		uint64_t counted = tick_u64("counter");
+		int err;
+
+		snprintf(shown, sizeof(shown), "%s", text);
+		for (char *c = shown; *c; c++)
+			if (*c == '\n')
+				*c = '$';
+		describe(before, sizeof(before));
+		err = tick_write(file, text);
+		describe(after, sizeof(after));
+		check(err == cases[i].err, "%s < \"%s\": %s", file, shown,
+		      err ? strerror(err) : "taken");
+		if (cases[i].err) {
+			check(!strcmp(before, after), "%s < \"%s\" changes no setting", file, shown);
+		} else if (!cases[i].after || *cases[i].after) {
+			tick_text(file, value, sizeof(value));
+			check(!strcmp(value, cases[i].after ?: text), "%s < \"%s\" reads \"%s\"",
+			      file, shown, value);
+		}
+		if (tick_u64("counter") < counted)
+			check(false, "%s < \"%s\" leaves the counter alone", file, shown);
+	}
+
+	memset(huge, '1', sizeof(huge));
+	huge[sizeof(huge) - 1] = '\0';
+	describe(before, sizeof(before));
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		int err = tick_write(settings[i], huge);
+
+		check(err == EINVAL || err == ERANGE, "%s < 8191 digits: %s", settings[i],
+		      strerror(err));
+	}
+	describe(after, sizeof(after));
+	check(!strcmp(before, after), "8191 digits change no setting");
+}
+
+/* Root may change modes; what is behind them must hold. */
+static void run_modes(void)
+{
+	char text[4096];
+
+	setup("enabled=0");
+	check(!chmod(KTEST_DIR "/counter", 0666) && tick_write("counter", "5") == EIO,
+	      "counter takes no write whatever its mode");
+	check(!chmod(KTEST_DIR "/lateness/bounds_ns", 0666) &&
+	      tick_write("lateness/bounds_ns", "5") == EIO,
+	      "lateness/bounds_ns takes no write whatever its mode");
+	check(!chmod(KTEST_DIR "/reset", 0666) &&
+	      file_read(KTEST_DIR "/reset", text, sizeof(text)) == EIO,
+	      "reset can't be read whatever its mode");
+	check(!tick_write("reset", "1"), "reset still takes a 1");
+}
+
+const struct ktest test_modes = { "modes", run_modes, .timeout_s = 30 };
+
+const struct ktest test_input = { "input", run_input, .timeout_s = 120 };

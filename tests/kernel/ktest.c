@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The runner and what the tests share.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define KTEST_SKIPPED 4
+
+extern const struct ktest test_files, test_params, test_input, test_modes, test_users,
+	test_ticks, test_punctual, test_settings, test_stop, test_poll,
+	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
+	test_cycles, test_ten_minutes, test_day;
+
+static const struct ktest *const tests[] = {
+	&test_files, &test_params, &test_input, &test_modes, &test_users,
+	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_poll,
+	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
+	&test_cycles, &test_ten_minutes, &test_day,
+};
+
+static unsigned int checks, failures, skips;
+
+static void result(bool good, const char *directive, const char *format, va_list arguments)
+{
+	printf("    %s %u ", good ? "ok" : "not ok", ++checks);
+	vprintf(format, arguments);
+	printf("%s\n", directive);
+}
+
+bool check(bool good, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	result(good, "", format, arguments);
+	va_end(arguments);
+	failures += !good;
+	return good;
+}
+
+void note(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	printf("    # ");
+	vprintf(format, arguments);
+	printf("\n");
+	va_end(arguments);
+}
+
+void skip(const char *what, const char *why)
+{
+	printf("    ok %u %s # SKIP %s\n", ++checks, what, why);
+	skips++;
+}
+
+static void finish(void)
+{
+	printf("    1..%u\n", checks);
+	fflush(stdout);
+	exit(failures ? 1 : checks > skips ? 0 : KTEST_SKIPPED);
+}
+
+void require(bool good, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	result(good, "", format, arguments);
+	va_end(arguments);
+	if (good)
+		return;
+	failures++;
+	finish();
+}
+
+static bool flag(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && !strcmp(value, "1");
+}
+
+bool in_vm(void)
+{
+	return flag("SCHED_TICK_VM");
+}
+
+bool in_virtual_time(void)
+{
+	return flag("SCHED_TICK_VIRTUAL");
+}
+
+unsigned int effort(unsigned int count)
+{
+	const char *value = getenv("SCHED_TICK_EFFORT");
+	unsigned int share = count * (value ? strtoul(value, NULL, 10) : 100) / 100;
+
+	return share ? share : 1;
+}
+
+int module_load(const char *parameters)
+{
+	int fd = open(getenv("SCHED_TICK_KO") ?: "sched_tick.ko", O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		err = errno;
+	close(fd);
+	return err;
+}
+
+int module_unload(void)
+{
+	return syscall(SYS_delete_module, "sched_tick", O_NONBLOCK) ? errno : 0;
+}
+
+void setup(const char *parameters)
+{
+	int err = module_load(parameters);
+
+	require(!err, "module loads with \"%s\": %s", parameters, err ? strerror(err) : "done");
+}
+
+int file_read(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	length = read(fd, text, size - 1);
+	if (length < 0)
+		err = errno;
+	text[length < 0 ? 0 : length] = '\0';
+	close(fd);
+	return err;
+}
+
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+static const char *tick_path(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, name);
+	return path;
+}
+
+int tick_open(const char *name, int flags)
+{
+	return open(tick_path(name), flags | O_CLOEXEC);
+}
+
+int tick_write(const char *name, const char *text)
+{
+	return file_write(tick_path(name), text);
+}
+
+void tick_text(const char *name, char *text, size_t size)
+{
+	int err = file_read(tick_path(name), text, size);
+
+	if (err)
+		require(false, "%s can be read: %s", name, strerror(err));
+	text[strcspn(text, "\n")] = '\0';
+}
+
+uint64_t tick_u64(const char *name)
+{
+	char text[64];
+
+	tick_text(name, text, sizeof(text));
+	return strtoull(text, NULL, 10);
+}
+
+void tick_set(const char *name, const char *text)
+{
+	int err = tick_write(name, text);
+
+	if (err)
+		require(false, "%s takes \"%s\": %s", name, text, strerror(err));
+}
+
+void tick_set_number(const char *name, long long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	tick_set(name, text);
+}
+
+static void parse_lateness(char **at, struct lateness *lateness)
+{
+	lateness->last_ns = strtoull(*at, at, 10);
+	lateness->max_ns = strtoull(*at, at, 10);
+	lateness->sum_ns = strtoull(*at, at, 10);
+	for (size_t i = 0; i < KTEST_BUCKETS; i++)
+		lateness->histogram[i] = strtoull(*at, at, 10);
+}
+
+struct tick_stat tick_stat(void)
+{
+	struct tick_stat stat;
+	char text[4096], *at = text;
+
+	tick_text("stat", text, sizeof(text));
+	stat.enabled = strtol(at, &at, 10);
+	stat.period_ms = strtol(at, &at, 10);
+	stat.counter = strtoull(at, &at, 10);
+	stat.missed = strtoull(at, &at, 10);
+	parse_lateness(&at, &stat.lateness);
+	parse_lateness(&at, &stat.alarm_lateness);
+	if (*at)
+		require(false, "stat ends after its last field, not with \"%s\"", at);
+	return stat;
+}
+
+int64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+}
+
+void sleep_ns(int64_t ns)
+{
+	struct timespec left = { ns / NSEC_PER_SEC, ns % NSEC_PER_SEC };
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
+bool wait_for_counter(uint64_t above, int64_t timeout_ns)
+{
+	int64_t end = now_ns(CLOCK_MONOTONIC) + timeout_ns;
+
+	while (tick_u64("counter") <= above) {
+		if (now_ns(CLOCK_MONOTONIC) > end)
+			return false;
+		sleep_ns(NSEC_PER_MSEC / 4);
+	}
+	return true;
+}
+
+int64_t jiffy_ns(void)
+{
+	struct timespec resolution;
+
+	clock_getres(CLOCK_MONOTONIC_COARSE, &resolution);
+	return resolution.tv_nsec;
+}
+
+pid_t spawn(void (*run)(void *), void *argument)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		run(argument);
+		_exit(0);
+	}
+	return pid;
+}
+
+void reap(pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		kill(pids[i], SIGKILL);
+	for (size_t i = 0; i < count; i++)
+		waitpid(pids[i], NULL, 0);
+}
+
+/* So that a line in the kernel log can be put down to the test that drew it. */
+static void announce(const char *what, const char *name)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	dprintf(fd, "sched_tick-test: %s %s\n", what, name);
+	close(fd);
+}
+
+static void run_child(const struct ktest *test)
+{
+	printf("    KTAP version 1\n");
+	alarm(test->timeout_s);
+	if (test->needs_vm && !in_vm())
+		skip(test->name, "would disturb this machine");
+	else if (test->needs_virtual && !in_virtual_time())
+		skip(test->name, "asserts time: in virtual time only");
+	else
+		test->run();
+	finish();
+}
+
+/* Returns whether the test passed or was skipped. */
+static bool run_test(const struct ktest *test, unsigned int number)
+{
+	char why[64] = "";
+	int status, err;
+	bool good, skipped;
+	pid_t pid;
+
+	announce("begin", test->name);
+	printf("# Subtest: %s\n", test->name);
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		run_child(test);
+	waitpid(pid, &status, 0);
+
+	err = module_unload();
+	skipped = WIFEXITED(status) && WEXITSTATUS(status) == KTEST_SKIPPED;
+	good = WIFEXITED(status) && !WEXITSTATUS(status);
+	if (err && err != ENOENT) {
+		good = skipped = false;
+		snprintf(why, sizeof(why), " # the module stays: %s", strerror(err));
+	} else if (WIFSIGNALED(status)) {
+		snprintf(why, sizeof(why), " # %s",
+			 WTERMSIG(status) == SIGALRM ? "TIMEOUT" : strsignal(WTERMSIG(status)));
+	}
+	printf("%s %u %s%s%s\n", good || skipped ? "ok" : "not ok", number, test->name,
+	       skipped ? " # SKIP not on this machine" : "", why);
+	fflush(stdout);
+	announce(good || skipped ? "passed" : "FAILED", test->name);
+	return good || skipped;
+}
+
+static const struct ktest *find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+		if (!strcmp(tests[i]->name, name))
+			return tests[i];
+	fprintf(stderr, "ktest: no test is called %s\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	const struct ktest *chosen[ARRAY_SIZE(tests) + 64];
+	unsigned int count = 0, failed = 0;
+
+	if (argc == 2 && !strcmp(argv[1], "--list")) {
+		for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
+			puts(tests[i]->name);
+		return 0;
+	}
+	if (geteuid()) {
+		fprintf(stderr, "ktest: only root can load a module\n");
+		return 2;
+	}
+	if (!access("/sys/module/sched_tick", F_OK)) {
+		fprintf(stderr, "ktest: sched_tick is loaded; `rmmod sched_tick` first\n");
+		return 2;
+	}
+
+	for (int i = 1; i < argc && count < ARRAY_SIZE(chosen); i++)
+		chosen[count++] = find(argv[i]);
+	for (size_t i = 0; argc == 1 && i < ARRAY_SIZE(tests); i++)
+		if (!tests[i]->on_request)
+			chosen[count++] = tests[i];
+
+	printf("KTAP version 1\n1..%u\n", count);
+	for (unsigned int i = 0; i < count; i++)
+		failed += !run_test(chosen[i], i + 1);
+	return failed != 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * In-machine tests: small programs in one binary, each a KTAP subtest.
+ *
+ * A test runs in a process of its own with the module freshly loaded by it, so
+ * no test stands on another. What it may assume of the machine is in the
+ * environment:
+ *	SCHED_TICK_KO		the module's file
+ *	SCHED_TICK_VM=1		the machine is thrown away afterwards: its clock may
+ *				be set, its CPUs taken offline, it may be suspended
+ *	SCHED_TICK_VIRTUAL=1	time is virtual: how late a tick is can be asserted
+ *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
+ */
+#ifndef KTEST_H
+#define KTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#define KTEST_DIR	"/sys/kernel/sched_tick"
+#define KTEST_BUCKETS	26
+#define NSEC_PER_MSEC	INT64_C(1000000)
+#define NSEC_PER_SEC	INT64_C(1000000000)
+
+struct ktest {
+	const char *name;
+	void (*run)(void);
+	unsigned int timeout_s;
+	bool needs_vm;
+	bool needs_virtual;
+	bool on_request;	/* only when named: long */
+};
+
+struct lateness {
+	uint64_t last_ns, max_ns, sum_ns, histogram[KTEST_BUCKETS];
+};
+
+/* The line of the file stat. */
+struct tick_stat {
+	int enabled, period_ms;
+	uint64_t counter, missed;
+	struct lateness lateness, alarm_lateness;
+};
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* Results: one line of KTAP each; only a false one fails the test. */
+bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void skip(const char *what, const char *why);
+/* A condition without which the rest of a test makes no sense. */
+void require(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+bool in_vm(void);
+bool in_virtual_time(void);
+unsigned int effort(unsigned int count);
+
+/* The module: 0 or an errno. */
+int module_load(const char *parameters);
+int module_unload(void);
+void setup(const char *parameters);	/* load, or end the test */
+
+/* Files: by path, or by name below KTEST_DIR. */
+int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
+int file_write(const char *path, const char *text);		/* 0 or errno */
+int tick_open(const char *name, int flags);
+int tick_write(const char *name, const char *text);
+void tick_text(const char *name, char *text, size_t size);
+uint64_t tick_u64(const char *name);
+void tick_set(const char *name, const char *text);
+void tick_set_number(const char *name, long long value);
+struct tick_stat tick_stat(void);
+
+int64_t now_ns(clockid_t clock);
+void sleep_ns(int64_t ns);
+bool wait_for_counter(uint64_t above, int64_t timeout_ns);
+int64_t jiffy_ns(void);
+pid_t spawn(void (*run)(void *), void *argument);
+void reap(pid_t *pids, size_t count);	/* kill and wait */
+
+#endif /* KTEST_H */

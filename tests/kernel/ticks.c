@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * That it ticks: the exact timeline, how late, and what a change of a setting
+ * does to both. Figures are asserted in virtual time only; the sums always.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ktest.h"
+
+static uint64_t total(const uint64_t *histogram)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < KTEST_BUCKETS; i++)
+		sum += histogram[i];
+	return sum;
+}
+
+/* Run one timeline for a while and hold the counts against the clock. */
+static struct tick_stat run_timeline(long long period_ms, int64_t duration_ns)
+{
+	struct tick_stat before, during, after;
+	int64_t started[2], stopped[2], periods[2], counted;
+	int64_t period_ns = period_ms * NSEC_PER_MSEC;
+
+	tick_set("enabled", "0");
+	tick_set_number("period_ms", period_ms);
+	before = tick_stat();
+
+	started[0] = now_ns(CLOCK_MONOTONIC);
+	tick_set("enabled", "1");
+	started[1] = now_ns(CLOCK_MONOTONIC);
+	sleep_ns(duration_ns);
+
+	/* While it runs: one may be in flight. */
+	periods[0] = (now_ns(CLOCK_MONOTONIC) - started[1]) / period_ns;
+	during = tick_stat();
+	periods[1] = (now_ns(CLOCK_MONOTONIC) - started[0]) / period_ns;
+	counted = during.counter + during.missed - before.counter - before.missed;
+	if (counted < periods[0] - 1 || counted > periods[1])
+		check(false, "%lld ms: %" PRId64 " counted while %" PRId64 " to %" PRId64 " passed",
+		      period_ms, counted, periods[0], periods[1]);
+
+	/* At rest: none is. */
+	stopped[0] = now_ns(CLOCK_MONOTONIC);
+	tick_set("enabled", "0");
+	stopped[1] = now_ns(CLOCK_MONOTONIC);
+	after = tick_stat();
+	after.counter -= before.counter;
+	after.missed -= before.missed;
+	counted = after.counter + after.missed;
+	check(counted >= (stopped[0] - started[1]) / period_ns &&
+	      counted <= (stopped[1] - started[0]) / period_ns,
+	      "%lld ms: %" PRIu64 " ticks + %" PRIu64 " missed = %" PRId64 " periods elapsed",
+	      period_ms, after.counter, after.missed, (stopped[1] - started[0]) / period_ns);
+
+	after.lateness.sum_ns -= before.lateness.sum_ns;
+	after.alarm_lateness.sum_ns -= before.alarm_lateness.sum_ns;
+	check(total(after.lateness.histogram) == after.counter + before.counter,
+	      "%lld ms: as many latenesses as ticks", period_ms);
+	return after;
+}
+
+static void run_ticks(void)
+{
+	static const struct {
+		long long period_ms;
+		int64_t duration_ns;
+	} runs[] = {
+		{ 1, 2 * NSEC_PER_SEC },
+		{ 7, 2 * NSEC_PER_SEC },
+		{ 10, 10 * NSEC_PER_SEC + 5 * NSEC_PER_MSEC },
+		{ 250, 3 * NSEC_PER_SEC },
+		{ 2147483647, NSEC_PER_SEC / 10 },
+	};
+	struct tick_stat stat;
+
+	setup("enabled=0");
+	for (int precise = 1; precise >= 0; precise--) {
+		tick_set_number("precise", precise);
+		for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+			stat = run_timeline(runs[i].period_ms, runs[i].duration_ns);
+			if (!in_virtual_time())
+				continue;
+			if (precise)
+				check(!stat.missed, "%lld ms, precise: none missed",
+				      runs[i].period_ms);
+			if (runs[i].period_ms == 10 && precise)
+				check(stat.counter == 1000, "10 ms, precise: %" PRIu64
+				      " of 1000 ticks in 10 s", stat.counter);
+		}
+	}
+	check(tick_u64("alarm_lateness/sum_ns") > 0, "the alarm's lateness is told apart");
+}
+
+const struct ktest test_ticks = { "ticks", run_ticks, .timeout_s = 300 };
+
+static void check_mean(long long period_ms, unsigned int ticks, int precise, int64_t limit_ns)
+{
+	struct tick_stat stat;
+	int64_t mean;
+
+	tick_set_number("precise", precise);
+	stat = run_timeline(period_ms, period_ms * NSEC_PER_MSEC * ticks + NSEC_PER_MSEC / 2);
+	require(stat.counter > 0, "%lld ms, precise %d: it ticks", period_ms, precise);
+	mean = stat.lateness.sum_ns / stat.counter;
+	check(mean <= limit_ns, "%lld ms, precise %d: mean lateness %" PRId64 " ns of at most %" PRId64
+	      " (max %" PRIu64 ", alarm mean %" PRIu64 ")", period_ms, precise, mean, limit_ns,
+	      stat.lateness.max_ns, stat.alarm_lateness.sum_ns / stat.counter);
+	/* Stopped half a ms past the last deadline: the wheel may not be there yet. */
+	check(stat.counter == ticks || (!precise && stat.counter == ticks - 1),
+	      "%lld ms, precise %d: %" PRIu64 " of %u ticks", period_ms, precise, stat.counter,
+	      ticks);
+	tick_set("reset", "1");
+}
+
+static void run_punctual(void)
+{
+	int64_t wheel_ns = jiffy_ns() * 3 / 2;
+
+	setup("enabled=0");
+	note("a jiffy is %" PRId64 " ns", jiffy_ns());
+	check_mean(1, 10000, 1, 5000);
+	check_mean(10, 1000, 1, 5000);
+	check_mean(100, 300, 1, 5000);
+	check_mean(1000, 100, 1, 5000);
+	check_mean(100, 300, 0, wheel_ns);
+	check_mean(1000, 100, 0, wheel_ns);
+	check_mean(10000, 30, 0, wheel_ns);
+	check_mean(60000, 20, 0, wheel_ns);
+}
+
+const struct ktest test_punctual = {
+	"punctual", run_punctual, .timeout_s = 3600, .needs_virtual = true
+};
+
+static void run_settings(void)
+{
+	struct tick_stat before, after;
+	char text[128];
+
+	setup("period_ms=20");
+	check(wait_for_counter(2, 10 * NSEC_PER_SEC), "it ticks from load on");
+
+	/* A period written while enabled starts a new timeline now. */
+	tick_set("period_ms", "3600000");
+	before = tick_stat();
+	sleep_ns(NSEC_PER_SEC / 10);
+	after = tick_stat();
+	check(before.counter == after.counter && before.missed == after.missed,
+	      "a new period holds at once");
+	check(after.enabled == 1, "and the ticker stays enabled");
+	tick_set("period_ms", "20");
+	check(wait_for_counter(after.counter, 10 * NSEC_PER_SEC), "and so does a shorter one");
+
+	/* How the time is kept changes under way; the timeline does not. */
+	for (int i = 0; i < 50; i++) {
+		tick_set_number("precise", i & 1);
+		tick_set_number("cpu", i & 2 ? 0 : -1);
+		sleep_ns(3 * NSEC_PER_MSEC);
+	}
+	before = tick_stat();
+	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC),
+	      "it ticks after 50 changes of precise and cpu");
+	if (in_virtual_time())
+		check(!before.missed, "which cost no tick (%" PRIu64 ")", before.missed);
+
+	/* Writing what it already is changes nothing. */
+	tick_set("period_ms", "400");
+	before = tick_stat();
+	for (int i = 0; i < 30; i++) {
+		tick_set("enabled", "1");
+		sleep_ns(20 * NSEC_PER_MSEC);
+	}
+	after = tick_stat();
+	check(after.counter + after.missed > before.counter + before.missed,
+	      "enabled = 1 again and again does not start over");
+
+	/* The counter and what a monitor counts never go down. */
+	tick_set("enabled", "0");
+	before = tick_stat();
+	tick_set("reset", "1");
+	after = tick_stat();
+	check(after.lateness.max_ns == 0 && after.alarm_lateness.max_ns == 0 &&
+	      after.lateness.last_ns == 0 && after.alarm_lateness.last_ns == 0,
+	      "reset clears the worst and the last");
+	check(after.counter == before.counter && after.missed == before.missed &&
+	      after.lateness.sum_ns == before.lateness.sum_ns &&
+	      !memcmp(after.lateness.histogram, before.lateness.histogram,
+		      sizeof(before.lateness.histogram)),
+	      "and nothing that a monitor counts");
+	tick_set("enabled", "1");
+	check(tick_u64("counter") >= before.counter, "enabling keeps the counter");
+
+	/* All the same from one file and from many. */
+	tick_set("enabled", "0");
+	after = tick_stat();
+	check(after.counter == tick_u64("counter") && after.missed == tick_u64("missed") &&
+	      after.lateness.sum_ns == tick_u64("lateness/sum_ns") &&
+	      after.lateness.max_ns == tick_u64("lateness/max_ns") &&
+	      after.lateness.last_ns == tick_u64("lateness/last_ns") &&
+	      after.alarm_lateness.sum_ns == tick_u64("alarm_lateness/sum_ns"),
+	      "stat says what the files say");
+
+	/* A phase: ticks at 30 ms past multiples of 100 ms since boot. */
+	tick_set("period_ms", "100");
+	tick_set("phase_ms", "30");
+	tick_set("enabled", "1");
+	before = tick_stat();
+	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC), "it ticks with a phase");
+	if (in_virtual_time()) {
+		int64_t past = now_ns(CLOCK_MONOTONIC) % (100 * NSEC_PER_MSEC) - 30 * NSEC_PER_MSEC;
+
+		check(past >= 0 && past < 5 * NSEC_PER_MSEC,
+		      "at the phase: seen %" PRId64 " ns past it", past);
+	}
+	tick_text("phase_ms", text, sizeof(text));
+	check(!strcmp(text, "30"), "the phase reads as written");
+}
+
+const struct ktest test_settings = { "settings", run_settings, .timeout_s = 120 };
+
+static void run_ten_minutes(void)
+{
+	struct tick_stat stat;
+
+	setup("enabled=0");
+	stat = run_timeline(1, 600 * NSEC_PER_SEC);
+	check(!stat.missed, "ten minutes at 1 ms: %" PRIu64 " missed", stat.missed);
+	check(stat.counter >= 600000, "ten minutes at 1 ms: %" PRIu64 " ticks", stat.counter);
+	note("mean lateness %" PRIu64 " ns, max %" PRIu64 " ns",
+	     stat.lateness.sum_ns / stat.counter, stat.lateness.max_ns);
+}
+
+const struct ktest test_ten_minutes = {
+	"ten_minutes", run_ten_minutes, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};
+
+static void run_day(void)
+{
+	struct tick_stat stat;
+
+	setup("enabled=0");
+	stat = run_timeline(1000, 86400 * NSEC_PER_SEC);
+	check(stat.counter == 86400, "a day at 1 s: %" PRIu64 " ticks, %" PRIu64 " missed",
+	      stat.counter, stat.missed);
+	note("mean lateness %" PRIu64 " ns, max %" PRIu64 " ns",
+	     stat.lateness.sum_ns / stat.counter, stat.lateness.max_ns);
+}
+
+const struct ktest test_day = {
+	"day", run_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
+};

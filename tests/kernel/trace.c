@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tracepoints: what they carry, and that an enabled one holds the module.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define TRACING "/sys/kernel/tracing/"
+#define EVENTS TRACING "events/sched_tick/"
+
+static void run_trace(void)
+{
+	uint64_t counter, deadline, now, lateness, missed, sum = 0, before;
+	unsigned int ticks = 0, wrong = 0;
+	char line[512], *at;
+	FILE *trace;
+
+	if (access(TRACING "trace", F_OK)) {
+		skip("trace", "tracefs is not mounted");
+		return;
+	}
+	setup("period_ms=10");
+	require(!access(EVENTS, F_OK), "the events are there");
+	require(!file_write(TRACING "trace", "") && !file_write(EVENTS "enable", "1"),
+		"they can be enabled");
+	check(module_unload() == EWOULDBLOCK, "an enabled tracepoint holds the module");
+	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
+
+	/* A gap on purpose: disabled readers of time miss periods, a stopped clock does not. */
+	check(!file_write(EVENTS "enable", "0"), "they can be disabled");
+	trace = fopen(TRACING "trace", "re");
+	require(trace != NULL, "the trace can be read");
+	before = 0;
+	while (fgets(line, sizeof(line), trace)) {
+		at = strstr(line, "sched_tick_tick: ");
+		if (!at)
+			continue;
+		if (sscanf(at, "sched_tick_tick: ticker=default counter=%" SCNu64 " deadline_ns=%"
+			   SCNu64 " now_ns=%" SCNu64 " lateness_ns=%" SCNu64, &counter, &deadline,
+			   &now, &lateness) != 4) {
+			wrong++;
+			continue;
+		}
+		wrong += now - deadline != lateness || (before && counter != before + 1);
+		before = counter;
+		ticks++;
+	}
+	fclose(trace);
+	check(ticks >= 20, "%u ticks were traced", ticks);
+	check(!wrong, "%u of them wrong", wrong);
+
+	/* Nobody can keep up with this: what is missed is told, and adds up. */
+	if (!in_virtual_time()) {
+		skip("missed", "can't be had on purpose but with a late timer in virtual time");
+		return;
+	}
+	tick_set("enabled", "0");
+	missed = tick_u64("missed");
+	tick_set("precise", "0");
+	tick_set("period_ms", "1");
+	require(!file_write(TRACING "trace", "") && !file_write(EVENTS "enable", "1"),
+		"they can be enabled again");
+	tick_set("enabled", "1");
+	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
+	/* What the last tick missed is told by it, so stop with none in flight. */
+	tick_set("period_ms", "1000000");
+	tick_set("precise", "1");
+	tick_set("period_ms", "100");
+	wait_for_counter(tick_u64("counter"), 10 * NSEC_PER_SEC);
+	tick_set("enabled", "0");
+	file_write(EVENTS "enable", "0");
+	missed = tick_u64("missed") - missed;
+	trace = fopen(TRACING "trace", "re");
+	require(trace != NULL, "the trace can be read again");
+	while (fgets(line, sizeof(line), trace)) {
+		at = strstr(line, "sched_tick_missed: ticker=default ");
+		if (at && (at = strstr(at, " missed=")))
+			sum += strtoull(at + 8, NULL, 10);
+	}
+	fclose(trace);
+	check(missed > 0 && sum == missed, "%" PRIu64 " missed periods traced of %" PRIu64, sum,
+	      missed);
+}
+
+const struct ktest test_trace = { "trace", run_trace, .timeout_s = 120 };

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unload at any moment, with readers, writers and pollers inside.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+static const char *const readable[] = {
+	"counter", "stat", "missed", "clock", "lateness/histogram", "alarm_lateness/max_ns",
+};
+
+/* Asleep in poll(2) until the ticker goes; exits 0 if it then learns that it is gone. */
+static void sleep_in_poll(void *unused)
+{
+	struct pollfd poller = { .fd = tick_open("counter", O_RDONLY), .events = POLLPRI };
+	char text[64];
+
+	if (poller.fd < 0 || read(poller.fd, text, sizeof(text)) <= 0)
+		_exit(2);
+	for (;;) {
+		if (poll(&poller, 1, -1) != 1 || poller.revents != (POLLERR | POLLPRI))
+			_exit(3);
+		if (pread(poller.fd, text, sizeof(text), 0) < 0)
+			_exit(errno == ENODEV ? 0 : 4);
+	}
+}
+
+static void run_unload(void)
+{
+	int fds[ARRAY_SIZE(readable)], writer, wrong = 0, status, err;
+	pid_t pollers[8];
+	char text[4096];
+
+	setup("period_ms=1");
+	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
+		fds[i] = tick_open(readable[i], O_RDONLY);
+		require(fds[i] >= 0, "%s opens", readable[i]);
+	}
+	check(read(fds[0], text, sizeof(text)) > 0, "counter reads");
+	writer = tick_open("enabled", O_RDWR);
+	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
+		pollers[i] = spawn(sleep_in_poll, NULL);
+	/* Half of them asleep with notify 0, as a shell's reader would be. */
+	sleep_ns(NSEC_PER_SEC / 4);
+
+	err = module_unload();
+	check(!err, "unload returns with all of them inside: %s", err ? strerror(err) : "done");
+	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
+		waitpid(pollers[i], &status, 0);
+		wrong += status != 0;
+	}
+	check(!wrong, "%d of 8 pollers did not wake to ENODEV", wrong);
+	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
+		check(pread(fds[i], text, sizeof(text), 0) < 0 && errno == ENODEV,
+		      "%s reads ENODEV through the old descriptor", readable[i]);
+		close(fds[i]);
+	}
+	check(write(writer, "1", 1) < 0 && errno == ENODEV, "enabled takes nothing: ENODEV");
+	close(writer);
+	check(access(KTEST_DIR, F_OK) && access("/sys/module/sched_tick", F_OK), "nothing is left");
+}
+
+const struct ktest test_unload = { "unload", run_unload, .timeout_s = 120 };
+
+static const struct {
+	const char *file, *text;
+} writes[] = {
+	{ "period_ms", "1" }, { "period_ms", "2" }, { "enabled", "0" }, { "enabled", "1" },
+	{ "precise", "0" }, { "precise", "1" }, { "notify", "1" }, { "notify", "0" },
+	{ "clock", "realtime" }, { "clock", "boottime" }, { "clock", "monotonic" },
+	{ "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "0" }, { "cpu", "1" }, { "cpu", "-1" },
+	{ "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
+};
+
+static void disturb(void *seed)
+{
+	static unsigned int done;
+	char text[4096];
+
+	srand((uintptr_t)seed);
+	for (;;) {
+		size_t i = rand() % ARRAY_SIZE(writes);
+		int fd = tick_open(readable[rand() % ARRAY_SIZE(readable)], O_RDONLY);
+		struct pollfd poller = { .fd = fd, .events = POLLPRI };
+
+		tick_write(writes[i].file, writes[i].text);
+		if (fd >= 0) {
+			done += read(fd, text, sizeof(text)) > 0;
+			poll(&poller, 1, rand() % 3);
+			pread(fd, text, sizeof(text), 0);
+			close(fd);
+		}
+	}
+}
+
+static void run_cycles(void)
+{
+	unsigned int cycles = effort(300), refused = 0, ticked = 0;
+	pid_t others[6];
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		others[i] = spawn(disturb, (void *)(i + 1));
+	for (unsigned int i = 0; i < cycles; i++) {
+		int err = module_load("period_ms=1");
+
+		require(!err, "cycle %u loads: %s", i, strerror(err));
+		sleep_ns(rand() % (20 * NSEC_PER_MSEC));
+		ticked += tick_u64("counter") > 0;
+		err = module_unload();
+		refused += err != 0;
+		if (err)
+			require(false, "cycle %u unloads: %s", i, strerror(err));
+	}
+	reap(others, ARRAY_SIZE(others));
+	check(!refused, "%u load/unload cycles at 1 ms under readers, writers and pollers", cycles);
+	check(ticked > cycles / 4, "it ticked in %u of them", ticked);
+}
+
+const struct ktest test_cycles = { "cycles", run_cycles, .timeout_s = 900 };

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Roots: a folder per Debian suite with that suite's kernel, headers, compiler and DKMS.
+
+A root is made once by mmdebstrap and kept in the user's cache under a name that hashes its recipe. It
+is built under another name and renamed when whole, so a run that failed half-way leaves nothing that
+a later one could trust. The mirror is the one this machine's own apt is configured with.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import sys
+import time
+
+SUITES = {
+    # name of the kernel: (suite, archive of the suite that has it)
+    "5.10": ("bullseye", None),
+    "6.1": ("bookworm", None),
+    "6.12": ("trixie", None),
+    "7.3": ("trixie", "trixie-backports"),
+}
+PACKAGES = ["dkms", "gcc", "libc6-dev", "make", "sparse", "xz-utils"]
+
+# Runs in the new root: headers first, for they say which kernel is the suite's current one; then that
+# kernel's own package, unpacked but not installed, so that no initramfs is generated for nobody.
+UNPACK_KERNEL = r"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+target=$1
+apt-get install --yes --no-install-recommends ${target:+--target-release "$target"} linux-headers-amd64
+release=$(basename "$(echo /usr/src/linux-headers-*-amd64)" | sed 's/^linux-headers-//')
+image=linux-image-$release
+mkdir /tmp/kernel
+cd /tmp/kernel
+parts=$(apt-cache depends "$image" | sed -nE 's/^ *Depends: (linux-(binary|modules)-.*)$/\1/p')
+apt-get download "$image" $parts
+for package in ./*.deb; do
+    dpkg-deb --extract "$package" tree
+done
+test -e "tree/boot/vmlinuz-$release" || install -D "tree/usr/lib/modules/$release/vmlinuz" "tree/boot/vmlinuz-$release"
+install -D "tree/boot/vmlinuz-$release" "/boot/vmlinuz-$release"
+mkdir -p "/lib/modules/$release"
+cp -a "$(find tree -type d -path "*/modules/$release/kernel")" "/lib/modules/$release/"
+echo "$release" > /kernel-release
+cd /
+rm -rf /tmp/kernel
+apt-get clean
+"""
+
+
+def cache_dir():
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "sched-tick"
+
+
+def as_root(command):
+    return list(command) if os.geteuid() == 0 else ["sudo", *command]
+
+
+def say(text):
+    print(f"    {text}", file=sys.stderr, flush=True)
+
+
+def sites():
+    """What apt on this machine calls the archive and the security archive."""
+    codename = platform.freedesktop_os_release()["VERSION_CODENAME"]
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(SITE)", "Created-By: Packages"],
+        check=True, text=True, capture_output=True).stdout
+    by_release = dict(line.split() for line in listed.splitlines())
+    if codename not in by_release:
+        raise RuntimeError(f"apt knows no archive for {codename}: run `apt-get update` first")
+    return by_release[codename], by_release.get(f"{codename}-security")
+
+
+def apt_options():
+    """Proxies and clock checks of this machine's apt, for the apt inside the root."""
+    dump = subprocess.run(["apt-config", "dump"], check=True, text=True, capture_output=True).stdout
+    wanted = ("Acquire::http::Proxy ", "Acquire::https::Proxy ", "Acquire::Check-Valid-Until ",
+              "Acquire::Check-Date ", "Acquire::Retries ")
+    return [f"--aptopt={line}" for line in dump.splitlines() if line.startswith(wanted)]
+
+
+def sources(suite, extra):
+    archive, security = sites()
+    lines = [f"deb {archive} {suite} main"]
+    if security:
+        lines.append(f"deb {security} {suite}-security main")
+    if extra:
+        lines.append(f"deb {archive} {extra} main")
+    return lines
+
+
+@contextlib.contextmanager
+def locked(path):
+    """One maker at a time: two runs that want the same entry do not make it twice."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def remove(path):
+    subprocess.run(as_root(["rm", "-rf", "--one-file-system", str(path)]), check=True)
+
+
+def run_quietly(command, log, what):
+    """Run a long command with its output in a file and a line a few seconds apart to show that it lives."""
+    start = time.monotonic()
+    with open(log, "wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        while True:
+            try:
+                code = process.wait(timeout=10)
+                break
+            except subprocess.TimeoutExpired:
+                say(f"{what}: {int(time.monotonic() - start)} s")
+    if code:
+        tail = pathlib.Path(log).read_text(errors="replace").splitlines()[-20:]
+        raise RuntimeError(f"{what} failed ({code}), see {log}:\n" + "\n".join(tail))
+
+
+def beside(path, suffix):
+    return path.with_name(path.name + suffix)
+
+
+def recipe_key(*parts):
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def root(kernel):
+    """The folder of the root for a kernel of SUITES, made if it is not there."""
+    suite, extra = SUITES[kernel]
+    key = recipe_key(suite, extra, PACKAGES, UNPACK_KERNEL)
+    folder = cache_dir() / "roots" / f"{kernel}-{key}"
+    with locked(beside(folder, ".lock")):
+        if folder.is_dir():
+            return folder
+        partial = beside(folder, ".partial")
+        remove(partial)
+        say(f"fetching Linux {kernel}, its headers and its compiler ({extra or suite}), once")
+        unpack = 'chroot "$1" sh -s -- "$TARGET" < "$SCRIPT"'
+        script = beside(folder, ".sh")
+        script.write_text(UNPACK_KERNEL, encoding="ascii")
+        run_quietly(
+            as_root(["env", f"SCRIPT={script}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
+                     "--variant=apt", f"--include={','.join(PACKAGES)}", *apt_options(),
+                     "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+                     f"--customize-hook={unpack}", suite, str(partial), *sources(suite, extra)]),
+            beside(folder, ".log"), f"root of Linux {kernel}")
+        os.rename(partial, folder)
+    return folder
+
+
+def release(kernel):
+    return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
+
+
+def in_root(folder, script, *arguments, **options):
+    """Run a shell script inside a root, with /proc there for the tools that look."""
+    wrapper = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+    command = as_root(["unshare", "--mount", "--pid", "--fork", "sh", "-c", wrapper, str(folder),
+                       "sh", "-euc", script, "sh", *arguments])
+    return subprocess.run(command, check=False, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+
+
+def have(tool):
+    return shutil.which(tool) is not None

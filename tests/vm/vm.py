@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A throw-away machine: build the module for a kernel, boot that kernel, run a job, bring back a verdict.
+
+The guest has two serial ports. The first is the kernel's console, the second the report: what the job
+prints, and as the last thing the word of /init on how it ended, with a number that only this boot was
+given. A guest that dies does not say it, and that is a failure whatever was printed before.
+"""
+
+import dataclasses
+import lzma
+import os
+import pathlib
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+import klog
+import roots
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUILD = TOP / "build"
+
+# Races: two CPUs that really run side by side. The clock is the host's, so no figure means anything.
+# Virtual: one instruction is one nanosecond and idle time is skipped, the same on every machine.
+MODES = {
+    "races": ["-accel", "tcg,thread=multi", "-smp", "2"],
+    "virtual": ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
+                "-rtc", "clock=vm,base=2026-01-01T00:00:00"],
+}
+# What a stock kernel checks when it is asked to; they cost time, so not where time is measured.
+COMMAND_LINE = "console=ttyS0 ignore_loglevel panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on"
+MODE_COMMAND_LINE = {
+    "races": "slub_debug=FZPU page_poison=1 init_on_free=1 hung_task_panic=1 "
+             "rcupdate.rcu_cpu_stall_timeout=200 watchdog_thresh=60",
+    "virtual": "nokaslr tsc=reliable mitigations=off psi=0",
+}
+
+
+@dataclasses.dataclass
+class Result:
+    """What a boot brought back."""
+    report: str
+    console: str
+    verdict: str        # "pass", "fail", or why there is none
+
+    @property
+    def bad_lines(self):
+        return klog.bad_lines(self.console)
+
+    def explain(self):
+        """The end of both channels, for who has to find out."""
+        return "\n".join([f"verdict: {self.verdict}", "--- kernel log, what is denied:", *self.bad_lines,
+                          "--- report:", *self.report.splitlines()[-40:],
+                          "--- console:", *self.console.splitlines()[-40:]])
+
+
+def version():
+    """The version in dkms.conf."""
+    for line in (TOP / "dkms.conf").read_text(encoding="ascii").splitlines():
+        if line.startswith("PACKAGE_VERSION="):
+            return line.split('"')[1]
+    raise RuntimeError("dkms.conf names no PACKAGE_VERSION")
+
+
+def _with_sources(kernel, source, script, *arguments):
+    """Run a script in a kernel's root with a copy of dkms.conf and src at $1; returns what it printed."""
+    folder = roots.root(kernel)
+    with roots.locked(roots.beside(folder, ".build")):
+        place = f"/usr/src/sched_tick-{version()}"
+        outside = f"{folder}{place}"
+        roots.remove(outside)
+        subprocess.run(roots.as_root(["mkdir", "-p", outside]), check=True)
+        subprocess.run(roots.as_root(["cp", "-r", str(source / "dkms.conf"), str(source / "src"), outside]),
+                       check=True)
+        done = roots.in_root(folder, script, place, roots.release(kernel), version(), *arguments)
+        made = folder / "tmp" / "out"
+        files = {path.name: path.read_bytes() for path in made.iterdir()} if made.is_dir() else {}
+        roots.remove(made)
+        roots.remove(outside)
+    return done, files
+
+
+DKMS = """
+rm -rf /var/lib/dkms/sched_tick /tmp/out
+mkdir /tmp/out
+finish() { rm -rf /var/lib/dkms/sched_tick; }
+trap finish EXIT
+dkms add -m sched_tick -v "$3"
+dkms build -m sched_tick -v "$3" -k "$2" || { cat "/var/lib/dkms/sched_tick/$3/build/make.log"; exit 1; }
+cp "/var/lib/dkms/sched_tick/$3/$2/"*/module/sched_tick.ko* /tmp/out
+"""
+
+WARNINGS = """
+make -C "/lib/modules/$2/build" M="$1/src" W=1 modules
+"""
+
+
+def build_dkms(kernel, source=TOP):
+    """Build the module as DKMS does where the package is installed; returns the module."""
+    done, files = _with_sources(kernel, source, DKMS)
+    if done.returncode or not files:
+        raise RuntimeError(f"DKMS did not build for Linux {kernel}:\n{done.stdout}")
+    name, module = files.popitem()
+    return lzma.decompress(module) if name.endswith(".xz") else module
+
+
+def build_log(kernel, script=WARNINGS, source=TOP):
+    """Build with every warning on; returns what make said."""
+    done, _ = _with_sources(kernel, source, script)
+    if done.returncode:
+        raise RuntimeError(f"make W=1 failed for Linux {kernel}:\n{done.stdout}")
+    return done.stdout
+
+
+def ktest():
+    """The in-machine tests, built."""
+    subprocess.run(["make", "--silent", "-C", str(TOP / "tests" / "kernel"), f"BUILD={BUILD}"], check=True)
+    return BUILD / "ktest"
+
+
+def _initramfs(path, files):
+    """An archive of busybox, /init, and files: {name: (content, mode)}."""
+    busybox = shutil.which("busybox") or "/bin/busybox"
+    with tempfile.TemporaryDirectory() as folder:
+        tree = pathlib.Path(folder)
+        (tree / "bin").mkdir()
+        shutil.copy(busybox, tree / "bin" / "busybox")
+        for name, (content, mode) in files.items():
+            target = tree / name.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            target.chmod(mode)
+        names = sorted(str(entry.relative_to(tree)) for entry in tree.rglob("*"))
+        with open(path, "wb") as output:
+            subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], check=True, cwd=tree,
+                           input="\n".join(names).encode(), stdout=output)
+
+
+class Machine:
+    """A kernel, a module and a mode; boot() as often as wanted."""
+
+    def __init__(self, kernel, mode, module, extra=None):
+        self.kernel, self.mode, self.module, self.extra = kernel, mode, module, dict(extra or {})
+
+    def _command(self, folder, nonce, report, options):
+        root, release = roots.root(self.kernel), roots.release(self.kernel)
+        words = [COMMAND_LINE, MODE_COMMAND_LINE[self.mode], options, f"report={nonce}"]
+        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *MODES[self.mode],
+                "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
+                "-serial", f"file:{folder}/console", "-serial", report,
+                "-kernel", str(root / "boot" / f"vmlinuz-{release}"), "-initrd", f"{folder}/initramfs",
+                "-append", " ".join(word for word in words if word)]
+
+    def _prepare(self, folder, job):
+        environment = (f"export SCHED_TICK_KO=/sched_tick.ko SCHED_TICK_VM=1 "
+                       f"SCHED_TICK_VIRTUAL={int(self.mode == 'virtual')}\n")
+        files = {
+            "init": ((TOP / "tests" / "vm" / "init").read_bytes(), 0o755),
+            "job": (job.encode(), 0o755),
+            "job.env": (environment.encode(), 0o644),
+            "sched_tick.ko": (self.module, 0o644),
+            "ktest": (ktest().read_bytes(), 0o755),
+            **self.extra,
+        }
+        _initramfs(f"{folder}/initramfs", files)
+
+    def boot(self, job, timeout=600, echo=False, options=""):
+        """Boot, run a shell script as /job, and return a Result."""
+        nonce = secrets.token_hex(8)
+        lines = []
+        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as folder:
+            self._prepare(folder, job)
+            with subprocess.Popen(self._command(folder, nonce, "stdio", options), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
+                late = threading.Timer(timeout, guest.kill)
+                late.start()
+                for raw in guest.stdout:
+                    line = raw.decode(errors="replace").rstrip("\r\n")
+                    lines.append(line)
+                    if echo and not line.startswith("verdict "):
+                        print(line, flush=True)
+                guest.wait()
+                timed_out = not late.is_alive()
+                late.cancel()
+            console = pathlib.Path(folder, "console").read_text(encoding="utf-8", errors="replace")
+        result = Result("\n".join(lines), console, verdict_of(lines, nonce, timed_out))
+        kept = BUILD / "logs"
+        kept.mkdir(parents=True, exist_ok=True)
+        (kept / f"{self.kernel}-{self.mode}.report").write_text(result.report, encoding="utf-8")
+        (kept / f"{self.kernel}-{self.mode}.console").write_text(console, encoding="utf-8")
+        return result
+
+    def shell(self, job):
+        """Boot with this terminal as the guest's."""
+        nonce = secrets.token_hex(8)
+        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as folder:
+            self._prepare(folder, job)
+            state = subprocess.run(["stty", "-g"], check=False, text=True, capture_output=True).stdout.strip()
+            try:
+                if state:
+                    subprocess.run(["stty", "raw", "-echo"], check=False)
+                return subprocess.run(self._command(folder, nonce, "stdio", ""), check=False).returncode
+            finally:
+                if state:
+                    subprocess.run(["stty", state], check=False)
+
+
+def verdict_of(lines, nonce, timed_out):
+    """The word that the guest's /init gave, or why there is none."""
+    for line in reversed(lines):
+        words = line.split()
+        if len(words) == 3 and words[0] == "verdict" and words[1] == nonce:
+            return words[2]
+    return "none: out of time" if timed_out else "none: the guest died"
+
+
+@dataclasses.dataclass
+class Case:
+    """One KTAP subtest."""
+    name: str
+    passed: bool
+    skipped: bool
+    lines: list
+
+
+def parse_ktap(report):
+    """The subtests of a KTAP report by name. Those that never came to a result did not pass."""
+    cases, open_lines, planned = {}, {}, None
+    name = None
+    for line in report.splitlines():
+        if line.startswith("# Subtest: "):
+            name = line.removeprefix("# Subtest: ")
+            open_lines[name] = []
+            cases[name] = Case(name, False, False, open_lines[name])
+        elif line.startswith("1..") and planned is None:
+            planned = int(line[3:])
+        elif line.startswith(("ok ", "not ok ")) and name:
+            cases[name] = Case(name, line.startswith("ok "), " # SKIP" in line, open_lines[name] + [line])
+            name = None
+        elif name:
+            open_lines[name].append(line)
+    return cases, planned
+
+
+def main():
+    """vm.py KERNEL MODE [TEST...]: build, boot and run in-machine tests by hand."""
+    kernel, mode, *names = sys.argv[1:]
+    machine = Machine(kernel, mode, build_dkms(kernel))
+    result = machine.boot(f"{os.environ.get('JOB_ENV', '')} /ktest {' '.join(names)}", timeout=3600, echo=True)
+    print(result.verdict, *result.bad_lines, sep="\n")
+    if result.verdict.startswith("none"):
+        print(result.console[-4000:])
+    return result.verdict != "pass" or bool(result.bad_lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
