@@ -124,16 +124,20 @@ static int tick_parse_bool(const char *buf, long long *value)
 	};
 	int word = sysfs_match_string(words, buf);
 
+	if (word < 0)
+		return word;
 	*value = word & 1;
-	return word < 0 ? word : 0;
+	return 0;
 }
 
 static int tick_parse_clock(const char *buf, long long *value)
 {
 	int clock = sysfs_match_string(tick_clock_names, buf);
 
+	if (clock < 0)
+		return clock;
 	*value = clock;
-	return clock < 0 ? clock : 0;
+	return 0;
 }
 
 /* As what is reset has nothing to read, there is only one thing to say. */

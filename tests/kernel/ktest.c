@@ -306,12 +306,11 @@ void reap(pid_t *pids, size_t count)
 /* So that a line in the kernel log can be put down to the test that drew it. */
 static void announce(const char *what, const char *name)
 {
-	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	char line[128];
 
-	if (fd < 0)
-		return;
-	dprintf(fd, "sched_tick-test: %s %s\n", what, name);
-	close(fd);
+	/* One write is one line of the log. */
+	snprintf(line, sizeof(line), "sched_tick-test: %s %s\n", what, name);
+	file_write("/dev/kmsg", line);
 }
 
 static void run_child(const struct ktest *test)

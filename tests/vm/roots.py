@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -171,5 +170,30 @@ def in_root(folder, script, *arguments, **options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
-def have(tool):
-    return shutil.which(tool) is not None
+# What a kernel tree brings to check a module with: checkpatch.pl, kernel-doc, the coccinelle scripts.
+FETCH_SCRIPTS = """
+cd /tmp
+apt-get update -q
+apt-get download linux-source-6.1
+rm -rf /var/lib/apt/lists/*
+dpkg-deb --fsys-tarfile linux-source-6.1_*.deb | tar -xO ./usr/src/linux-source-6.1.tar.xz |
+    tar -xJ --strip-components=1 --wildcards 'linux-source-6.1/scripts'
+rm linux-source-6.1_*.deb
+mv scripts out
+"""
+
+
+def kernel_scripts():
+    """The folder scripts/ of a kernel's source, fetched once."""
+    folder = cache_dir() / f"scripts-{recipe_key(FETCH_SCRIPTS)}"
+    with locked(beside(folder, ".lock")):
+        if folder.is_dir():
+            return folder
+        base = root("6.1")
+        say("fetching the kernel's own checks, once")
+        remove(base / "tmp" / "out")
+        done = in_root(base, FETCH_SCRIPTS)
+        if done.returncode:
+            raise RuntimeError(f"linux-source-6.1 can't be had:\n{done.stdout}")
+        subprocess.run(as_root(["mv", str(base / "tmp" / "out"), str(folder)]), check=True)
+    return folder

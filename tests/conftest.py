@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What all parts of the suite share: which kernels, how much of it, one boot for many tests, one last line."""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TOP / "tests" / "vm"))
+
+import roots  # noqa: E402  pylint: disable=wrong-import-position
+import vm     # noqa: E402  pylint: disable=wrong-import-position
+
+REFERENCE = "6.1"   # the kernel that figures are stated for
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kernels", default=",".join(roots.SUITES), help="which, with commas between")
+    parser.addoption("--scope", choices=["check", "test", "long"], default="test",
+                     help="check: minutes. test: everything that fits an hour. long: all of it, by hand")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "scope(name): the least scope that runs this test")
+
+
+def pytest_generate_tests(metafunc):
+    if "kernel" in metafunc.fixturenames:
+        metafunc.parametrize("kernel", metafunc.config.getoption("kernels").split(","), scope="session")
+
+
+def pytest_collection_modifyitems(config, items):
+    order = ["check", "test", "long"]
+    chosen = order.index(config.getoption("scope"))
+    kept, left = [], []
+    for item in items:
+        marker = item.get_closest_marker("scope")
+        least = order.index(marker.args[0]) if marker else 0
+        (kept if least <= chosen else left).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
+
+
+def effort(config, kernel):
+    """How much of the long in-machine tests to do, in per cent."""
+    scope = config.getoption("scope")
+    if scope == "check":
+        return 2
+    return 100 if scope == "long" or kernel == REFERENCE else 10
+
+
+@pytest.fixture(scope="session")
+def modules():
+    """The module as DKMS builds it, by kernel, each built once."""
+    built = {}
+
+    def get(kernel):
+        if kernel not in built:
+            built[kernel] = vm.build_dkms(kernel)
+        return built[kernel]
+    return get
+
+
+@pytest.fixture(scope="session")
+def boots(modules, pytestconfig):
+    """Boot results by kernel, mode and the tests that were run, each booted once."""
+    done = {}
+
+    def get(kernel, mode, names):
+        key = kernel, mode, tuple(names)
+        if key not in done:
+            limit = 5000 if kernel == REFERENCE else 10000
+            job = (f"export SCHED_TICK_EFFORT={effort(pytestconfig, kernel)} SCHED_TICK_LATENESS_NS={limit}\n"
+                   f"/ktest {' '.join(names)}\n")
+            done[key] = vm.Machine(kernel, mode, modules(kernel)).boot(job, timeout=2400)
+        return done[key]
+    return get
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    stats = terminalreporter.stats
+    count = {name: len(stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
+    terminalreporter.write_line(
+        f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped")
+
+
+def pytest_report_header(config):
+    return (f"kernels {config.getoption('kernels')}, scope {config.getoption('scope')}, "
+            f"{os.cpu_count()} CPUs, cache {roots.cache_dir()}")

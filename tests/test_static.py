@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What can be seen without running anything."""
+
+import re
+import subprocess
+
+import pytest
+
+import roots
+import vm
+from conftest import TOP
+
+MODULE = sorted((TOP / "src").glob("*.[ch]"))
+TRACKED = [TOP / name for name in subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+                                                 cwd=TOP, text=True, capture_output=True, check=True).stdout.split()]
+TEXTS = [path for path in TRACKED if path.is_file() and path.suffix not in (".png",)]
+SHELL = [path for path in TEXTS if re.match(r"#!\s*/(usr/)?bin/(env )?(ba|da|busybox )?sh", path.read_text("utf-8"))]
+
+
+def run(*command, **options):
+    """What a tool prints, and how it ends."""
+    return subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False, **options)
+
+
+@pytest.mark.parametrize("path", MODULE, ids=lambda path: path.name)
+def test_checkpatch_strict(path):
+    """The kernel's own, strict. TRACE_EVENT() is laid out as in the kernel, which checkpatch does not know."""
+    ignored = ["--ignore", "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"] if path.name == "trace.h" else []
+    done = run("perl", roots.kernel_scripts() / "checkpatch.pl", "--no-tree", "--strict", "--show-types", "--terse",
+               "--no-summary", *ignored, "--file", path)
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+def test_kernel_doc():
+    """Every kernel-doc comment names what it describes."""
+    done = run("perl", roots.kernel_scripts() / "kernel-doc", "-none", "-Werror", *MODULE)
+    assert done.returncode == 0 and not done.stdout, done.stdout
+
+
+def test_coccinelle():
+    """The scripts of the kernel that need nothing but the file: no OCaml, and no patch mode only."""
+    scripts = [path for path in sorted((roots.kernel_scripts() / "coccinelle").rglob("*.cocci"))
+               if "virtual report" in path.read_text("utf-8") and "script:ocaml" not in path.read_text("utf-8")]
+    assert len(scripts) > 50
+    found = []
+    for script in scripts:
+        options = re.search(r"^// Options: (.*)$", script.read_text("utf-8"), re.MULTILINE)
+        done = run("spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--cocci-file", script,
+                   *(options.group(1).split() if options else []), "--dir", TOP / "src", "-I", TOP / "src")
+        # What spatch says of a script itself is not about us.
+        said = [line for line in done.stdout.splitlines() if not line.startswith("warning: line ")]
+        if done.returncode or said:
+            found += [script.name, *said]
+    assert not found, "\n".join(found)
+
+
+def test_shellcheck():
+    """Every shell script in the tree."""
+    assert len(SHELL) >= 2
+    # busybox sh is an ash: shellcheck knows that as dash, plus what busybox adds to it.
+    for path in SHELL:
+        done = run("shellcheck", "--shell=dash" if "busybox" in path.read_text("utf-8")[:30] else "--severity=style", path)
+        assert done.returncode == 0, done.stdout
+
+
+def test_codespell():
+    """No typing errors in a text that people read."""
+    done = run("codespell", *TEXTS)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", [path for path in TEXTS if path.suffix in (".c", ".h", ".py", ".sh")
+                                  or path.name in ("Makefile", "Kbuild", "dkms.conf", "init")],
+                         ids=lambda path: str(path.relative_to(TOP)))
+def test_licence_is_named_first(path):
+    """SPDX on line 1, or on line 2 after an interpreter's name."""
+    head = path.read_text("utf-8").splitlines()[:2]
+    assert any("SPDX-License-Identifier: GPL-2.0-only" in line for line in head)
+
+
+def test_one_version():
+    """The module says the version that DKMS files it under."""
+    assert f'MODULE_VERSION("{vm.version()}")' in (TOP / "src" / "main.c").read_text("ascii")
+
+
+def test_abi_text_names_every_file_and_no_other():
+    """docs/ABI and the table of attributes are about the same files."""
+    text = (TOP / "docs" / "ABI" / "sysfs-kernel-sched_tick").read_text("utf-8")
+    named = {what.split("/sys/kernel/sched_tick/")[1]
+             for what in re.findall(r"^(?:What:)?\s+(/sys/kernel/sched_tick/\S+)$", text, re.MULTILINE)}
+    tests = (TOP / "tests" / "kernel" / "files.c").read_text("utf-8")
+    table = tests[tests.index("files[] = {"):tests.index("};")]
+    assert named == set(re.findall(r'\{ "([a-z_/]+)", 0', table))

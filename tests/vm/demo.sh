@@ -1,0 +1,75 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What `make demo` runs inside the guest: the main job, step by step, as a newcomer would do it by hand.
+# It ends with an error if the module does not do what is said here.
+
+dir=/sys/kernel/sched_tick
+set -eu
+
+say() { printf '\n  \033[1m%s\033[0m\n' "$1"; }
+show() { printf '  # %s\n' "$1"; sh -c "$1" | sed 's/^/    /'; }
+fail() { printf '\n  It did not: %s\n' "$1"; exit 1; }
+count() {
+    before=$(cat $dir/counter)
+    sleep "$1"
+    after=$(cat $dir/counter)
+    printf '    counter: %s, and %s s later %s\n' "$before" "$1" "$after"
+}
+
+# The fullest buckets of a histogram as bars; bounds are in ns, inclusive.
+bars() {
+    { cat $dir/lateness/bounds_ns; cat $dir/lateness/histogram; } | awk '
+        function human(ns) { return ns < 1e6 ? ns / 1e3 " us" : ns < 1e9 ? ns / 1e6 " ms" : ns / 1e9 " s" }
+        NR == 1 { for (i = 1; i <= NF; i++) bound[i] = $i }
+        NR == 2 { for (i = 1; i <= NF; i++) if ($i > most) most = $i
+                  for (i = 1; i <= NF; i++) if ($i > 0) {
+                      bar = ""
+                      for (j = 0; j < 40 * $i / most; j++) bar = bar "#"
+                      label = i in bound ? "up to " human(bound[i]) : "later"
+                      printf "    %14s %6d %s\n", label, $i, bar } }'
+}
+
+say "Linux $(uname -r), stock. The module is loaded:"
+show "insmod /sched_tick.ko"
+show "ls $dir"
+test -e $dir/counter || fail "there is no counter"
+
+say "It ticks, once a second from the moment it is loaded:"
+count 3
+test "$after" -gt "$before" || fail "the counter stands still"
+
+say "Ten times a second from now on:"
+show "echo 100 > $dir/period_ms"
+count 3
+test "$after" -gt "$before" || fail "the counter stands still"
+
+say "Every tick says how late it was, from its deadline until the kernel's worker ran it:"
+show "echo 5 > $dir/period_ms"
+sleep 3
+bars
+printf '    worst: %s ns, of which the timer took %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
+printf '    (an emulated machine is slow: on real ones a few us are usual)\n'
+
+say "Nothing is lost: what did not get a tick of its own is counted as missed."
+printf '    counter %s + missed %s = periods elapsed\n' "$(cat $dir/counter)" "$(cat $dir/missed)"
+
+say "Off. When the write returns, no tick runs any more:"
+show "echo 0 > $dir/enabled"
+count 2
+test "$after" -eq "$before" || fail "it ticked after it was disabled"
+
+say "What you write is checked before anything changes:"
+if sh -c "echo 0 > $dir/period_ms" 2>/tmp/said; then
+    fail "a period of 0 was taken"
+fi
+printf '  # echo 0 > %s/period_ms\n' "$dir"
+sed 's/^/    /' /tmp/said
+printf '    period_ms is still %s\n' "$(cat $dir/period_ms)"
+
+say "And unloaded, while it ticks at 1 ms:"
+echo 1 > $dir/period_ms
+echo 1 > $dir/enabled
+show "rmmod sched_tick"
+test ! -e $dir || fail "it is still there"
+printf '    %s is gone, and so is the module.\n' "$dir"

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rig itself: what must turn a run red does."""
+
+import shutil
+
+import pytest
+
+import klog
+import vm
+from conftest import REFERENCE, TOP
+
+BOOT = "[    0.000000] Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.org)\n"
+
+BAD = [
+    "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000070",
+    "[    1.000000][  T12] BUG: KASAN: slab-use-after-free in tick_ticker_work+0x10/0x20 [sched_tick]",
+    "<4>[    1.000000] WARNING: CPU: 0 PID: 1 at kernel/workqueue.c:1655 __queue_work+0x2f0/0x3f0",
+    "[    1.000000] WARNING: possible circular locking dependency detected",
+    "[    1.000000] INFO: task rmmod:123 blocked for more than 120 seconds.",
+    "[    1.000000] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+    "[    1.000000] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [rmmod:99]",
+    "[    1.000000] Oops: 0000 [#1] PREEMPT SMP NOPTI",
+    "[    1.000000] general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b6b: 0000 [#1]",
+    "[    1.000000] Kernel panic - not syncing: Fatal exception",
+    "[    1.000000] ODEBUG: free active (active state 0) object type: hrtimer hint: tick_ticker_alarm",
+    "[    1.000000] UBSAN: shift-out-of-bounds in src/ticker.c:10:2",
+    "[    1.000000] KCSAN: data-race in tick_ticker_work / tick_ticker_snapshot",
+    "[    1.000000] BUG kmalloc-2k (Tainted: G           OE     ): Poison overwritten",
+    "[    1.000000] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
+    "[    1.000000] kobject: 'sched_tick' (000000001): is not initialized, yet kobject_put() is being called.",
+    "[    1.000000] sysfs: cannot create duplicate filename '/kernel/sched_tick'",
+    "[    1.000000] refcount_t: underflow; use-after-free.",
+    "[    1.000000] workqueue: sched_tick: 5 pending but still 1 in flight",
+    "[    1.000000] BUG: sleeping function called from invalid context at kernel/locking/mutex.c:280",
+    "[    1.000000] BUG: scheduling while atomic: kworker/0:1/12/0x00000002",
+    "[    1.000000] sched_tick: Unknown symbol kernfs_notify (err -2)",
+    "[    1.000000] Call Trace:",
+]
+GOOD = [
+    "[    1.000000] sched_tick: loading out-of-tree module taints kernel.",
+    "[    1.000000] sched_tick: module verification failed: signature and/or required key missing - tainting kernel",
+    "[    1.000000] sched_tick: `0' invalid for parameter `period_ms'",
+    "[    1.000000] sched_tick-test: begin WARNING: stuck Call Trace:",
+    "[    1.000000] ACPI: bus type PCI registered",
+    "[    1.000000] rcu: Hierarchical RCU implementation.",
+    "[    1.000000] microcode: Microcode Update Driver: v2.2.",
+    "[    1.000000] Warning: unable to open an initial console.",
+]
+
+
+@pytest.mark.parametrize("line", BAD)
+def test_log_search_finds(line):
+    """Each of the things a kernel says when it is hurt."""
+    assert klog.bad_lines(BOOT + line + "\r\n") == [line]
+
+
+@pytest.mark.parametrize("line", GOOD)
+def test_log_search_lets_pass(line):
+    """What an ordinary boot with our module prints."""
+    assert not klog.bad_lines(BOOT + line + "\n")
+
+
+def test_no_log_is_no_clean_log():
+    """A search that had nothing to search did not find it clean."""
+    assert klog.bad_lines("")
+    assert klog.bad_lines("sched_tick: all is well\n")
+
+
+def test_only_this_boot_gives_the_verdict():
+    """The word counts with this boot's number only, and a missing one is a reason."""
+    assert vm.verdict_of(["ok 1", "verdict 12ab pass"], "12ab", False) == "pass"
+    assert vm.verdict_of(["verdict 12ab fail", ""], "12ab", False) == "fail"
+    assert vm.verdict_of(["verdict 0000 pass"], "12ab", False).startswith("none")
+    assert vm.verdict_of(["ok 1 all"], "12ab", False) == "none: the guest died"
+    assert vm.verdict_of([], "12ab", True) == "none: out of time"
+
+
+KTAP = """KTAP version 1
+1..2
+# Subtest: one
+    KTAP version 1
+    ok 1 thing
+    1..1
+ok 1 one
+# Subtest: two
+    KTAP version 1
+    not ok 1 thing
+"""
+
+
+@pytest.mark.parametrize("report,green", [
+    (KTAP + "ok 2 two\n", True),
+    (KTAP + "not ok 2 two\n", False),
+    (KTAP, False),
+    ("KTAP version 1\n1..2\n# Subtest: one\nok 1 one\n", False),
+    ("KTAP version 1\n1..0\n", False),
+    ("", False),
+])
+def test_a_report_is_green_only_when_whole(report, green):
+    """A test that began and did not end, or was planned and never began, is no pass."""
+    assert vm.Result(report, BOOT, "pass").green == green
+    assert not vm.Result(report, BOOT, "fail").green
+    assert not vm.Result(report, BOOT + BAD[0], "pass").green
+
+
+# What is done to the module, to which test, booted how, and what must be seen.
+MUTANTS = {
+    "flush": ("ticker.c", "\thrtimer_cancel(&ticker->alarm);\n\tcancel_delayed_work_sync(&ticker->work);\n", "",
+              "races", "cycles", "", "none: the guest died"),
+    "lost_tick": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
+                  "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "virtual", "ticks", "", "fail"),
+    "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n",
+              "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n", "virtual", "modes", "panic_on_warn=0", "pass"),
+    "warns_and_dies": ("main.c", "\ttick_ticker_destroy(tick_default);\n",
+                       "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n", "virtual", "modes", "",
+                       "none: the guest died"),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_broken_module_turns_the_run_red(name, tmp_path):
+    """The module with a bug put in on purpose."""
+    file, right, wrong, mode, test, options, verdict = MUTANTS[name]
+    shutil.copy(TOP / "dkms.conf", tmp_path)
+    shutil.copytree(TOP / "src", tmp_path / "src")
+    source = (tmp_path / "src" / file).read_text(encoding="ascii")
+    assert source.count(right) == 1, f"{file} has changed: mend this mutant"
+    (tmp_path / "src" / file).write_text(source.replace(right, wrong), encoding="ascii")
+
+    machine = vm.Machine(REFERENCE, mode, vm.build_dkms(REFERENCE, tmp_path))
+    result = machine.boot(f"SCHED_TICK_EFFORT=20 /ktest {test}\n", timeout=300, options=options)
+    assert result.verdict == verdict, result.explain()
+    assert not result.green
+
+
+def test_a_guest_that_dies_turns_the_run_red(modules):
+    """However well it went until then."""
+    machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE))
+    result = machine.boot("/ktest modes; echo c > /proc/sysrq-trigger\n", timeout=300)
+    assert "ok 1 modes" in result.report
+    assert result.verdict == "none: the guest died"
+    assert not result.green
+
+
+def test_a_guest_that_hangs_turns_the_run_red(modules):
+    """It is not waited for without end."""
+    machine = vm.Machine(REFERENCE, "races", modules(REFERENCE))
+    result = machine.boot("sleep 10000\n", timeout=20)
+    assert result.verdict == "none: out of time"
+    assert not result.green
