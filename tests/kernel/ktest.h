@@ -9,7 +9,7 @@
  *	SCHED_TICK_VM=1		the machine is thrown away afterwards: its clock may
  *				be set, its CPUs taken offline, it may be suspended
  *	SCHED_TICK_VIRTUAL=1	time is virtual: how late a tick is can be asserted
- *	SCHED_TICK_LATENESS_NS=N how late the mean precise tick may be (10000)
+ *	SCHED_TICK_LATENESS_NS=N how late the mean precise tick may be
  *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
  */
 #ifndef KTEST_H

@@ -98,18 +98,23 @@ static void run_ticks(void)
 
 const struct ktest test_ticks = { "ticks", run_ticks, .timeout_s = 300 };
 
+/*
+ * limit_ns is for deadline to tick, or, if 0, the worker may take 10 us: how
+ * long the kernel takes to answer the alarm after a long idle time differs.
+ */
 static void check_mean(long long period_ms, unsigned int ticks, int precise, int64_t limit_ns)
 {
 	struct tick_stat stat;
-	int64_t mean;
+	int64_t mean, alarm;
 
 	tick_set_number("precise", precise);
 	stat = run_timeline(period_ms, period_ms * NSEC_PER_MSEC * ticks + NSEC_PER_MSEC / 2);
 	require(stat.counter > 0, "%lld ms, precise %d: it ticks", period_ms, precise);
 	mean = stat.lateness.sum_ns / stat.counter;
-	check(mean <= limit_ns, "%lld ms, precise %d: mean lateness %" PRId64 " ns of at most %" PRId64
-	      " (max %" PRIu64 ", alarm mean %" PRIu64 ")", period_ms, precise, mean, limit_ns,
-	      stat.lateness.max_ns, stat.alarm_lateness.sum_ns / stat.counter);
+	alarm = stat.alarm_lateness.sum_ns / stat.counter;
+	check(mean <= (limit_ns ? limit_ns : alarm + 10000),
+	      "%lld ms, precise %d: mean lateness %" PRId64 " ns (max %" PRIu64 ", alarm's mean %"
+	      PRId64 ")", period_ms, precise, mean, stat.lateness.max_ns, alarm);
 	/* Stopped half a ms past the last deadline: the wheel may not be there yet. */
 	check(stat.counter == ticks || (!precise && stat.counter == ticks - 1),
 	      "%lld ms, precise %d: %" PRIu64 " of %u ticks", period_ms, precise, stat.counter,
@@ -120,7 +125,7 @@ static void check_mean(long long period_ms, unsigned int ticks, int precise, int
 static void run_punctual(void)
 {
 	const char *given = getenv("SCHED_TICK_LATENESS_NS");
-	int64_t alarm_ns = given ? strtoll(given, NULL, 10) : 10000;
+	int64_t alarm_ns = given ? strtoll(given, NULL, 10) : 0;
 	int64_t wheel_ns = jiffy_ns() * 3 / 2;
 
 	setup("enabled=0");

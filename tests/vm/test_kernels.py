@@ -10,12 +10,13 @@ from conftest import REFERENCE
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
-RACES = ["files", "params", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "suspend",
-         "hotplug", "unload", "cycles"]
+RACES = ["files", "params", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug",
+         "unload", "cycles"]
+SLEEP = ["suspend"]
 VIRTUAL = ["ticks", "punctual", "settings", "poll", "trace", "clock"]
 LONG = ["ten_minutes", "day"]
 
-RUNS = [("races", RACES), ("virtual", VIRTUAL)]
+RUNS = [("races", RACES), ("sleep", SLEEP), ("virtual", VIRTUAL)]
 
 WORRYING = re.compile(r"warning|error|Section mismatch|missing MODULE_|modpost:", re.IGNORECASE)
 # BTF for modules needs a vmlinux that no distribution's headers have.
