@@ -54,4 +54,7 @@ def shell(kernel):
 
 
 if __name__ == "__main__":
-    sys.exit({"demo": demo, "shell": shell}[sys.argv[1]](sys.argv[2]))
+    try:
+        sys.exit({"demo": demo, "shell": shell}[sys.argv[1]](sys.argv[2]))
+    except (RuntimeError, OSError) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
