@@ -12,7 +12,7 @@ INSTALL = """
 
       apt install dkms linux-headers-amd64      (Debian)
       dnf install dkms kernel-devel             (Fedora)
-      make install                              builds it for every kernel you will ever boot
+      make install                              builds it, now and at every kernel upgrade
       modprobe sched_tick
 
   README.md says what the files mean and how to be told when the kernel runs late.

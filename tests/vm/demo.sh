@@ -48,8 +48,8 @@ say "Every tick says how late it was, from its deadline until the kernel's worke
 show "echo 5 > $dir/period_ms"
 sleep 3
 bars
-printf '    worst: %s ns, of which the timer took %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
-printf '    (an emulated machine is slow: on real ones a few us are usual)\n'
+printf '    worst: %s ns; the timer alone, at its worst: %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
+printf '    (an emulator is slow and shares its CPUs: these figures are its own)\n'
 
 say "Nothing is lost: what did not get a tick of its own is counted as missed."
 printf '    counter %s + missed %s = periods elapsed\n' "$(cat $dir/counter)" "$(cat $dir/missed)"
