@@ -184,7 +184,8 @@ static void tick_ticker_work(struct work_struct *work)
 	if (missed)
 		trace_sched_tick_missed(ticker->name, counter, deadline_ns,
 					now_ns, missed);
-	trace_sched_tick_tick(ticker->name, counter, deadline_ns, now_ns);
+	trace_sched_tick_tick(ticker->name, counter, deadline_ns, now_ns,
+			      missed);
 	if (notify)
 		sysfs_notify_dirent(ticker->counter_node);
 }

@@ -16,38 +16,7 @@
 int tick_trace_hold(void);
 void tick_trace_release(void);
 
-/* A tick ran; counter says which one it was. */
-TRACE_EVENT_FN(sched_tick_tick,
-
-	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns),
-
-	TP_ARGS(ticker, counter, deadline_ns, now_ns),
-
-	TP_STRUCT__entry(
-		__array(char, ticker, TICK_NAME_LEN + 1)
-		__field(u64, counter)
-		__field(u64, deadline_ns)
-		__field(u64, now_ns)
-		__field(u64, lateness_ns)
-	),
-
-	TP_fast_assign(
-		strscpy(__entry->ticker, ticker, TICK_NAME_LEN + 1);
-		__entry->counter = counter;
-		__entry->deadline_ns = deadline_ns;
-		__entry->now_ns = now_ns;
-		__entry->lateness_ns = now_ns - deadline_ns;
-	),
-
-	TP_printk("ticker=%s counter=%llu deadline_ns=%llu now_ns=%llu lateness_ns=%llu",
-		  __entry->ticker, __entry->counter, __entry->deadline_ns,
-		  __entry->now_ns, __entry->lateness_ns),
-
-	tick_trace_hold, tick_trace_release
-);
-
-/* Before the tick that came too late: how many periods had none of their own. */
-TRACE_EVENT_FN(sched_tick_missed,
+DECLARE_EVENT_CLASS(sched_tick_class,
 
 	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
 		 u64 missed),
@@ -74,7 +43,27 @@ TRACE_EVENT_FN(sched_tick_missed,
 
 	TP_printk("ticker=%s counter=%llu deadline_ns=%llu now_ns=%llu lateness_ns=%llu missed=%llu",
 		  __entry->ticker, __entry->counter, __entry->deadline_ns,
-		  __entry->now_ns, __entry->lateness_ns, __entry->missed),
+		  __entry->now_ns, __entry->lateness_ns, __entry->missed)
+);
+
+/* A tick ran; counter says which one, missed how many periods had none before. */
+DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
+
+	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
+		 u64 missed),
+
+	TP_ARGS(ticker, counter, deadline_ns, now_ns, missed),
+
+	tick_trace_hold, tick_trace_release
+);
+
+/* The same, of ticks only before which periods were missed. */
+DEFINE_EVENT_FN(sched_tick_class, sched_tick_missed,
+
+	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
+		 u64 missed),
+
+	TP_ARGS(ticker, counter, deadline_ns, now_ns, missed),
 
 	tick_trace_hold, tick_trace_release
 );

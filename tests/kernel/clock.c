@@ -65,11 +65,11 @@ static void run_clock_with(int precise)
 	fd = tick_open("counter", O_RDONLY);
 	read(fd, text, sizeof(text));
 
-	set_clock(0, THREE_S - 2);
+	set_clock(0, THREE_S - 4);
 	tick_set("enabled", "1");
 	check_tick_at(fd, 0, "as time goes by");
 
-	set_clock(1, THREE_S - 3);
+	set_clock(1, THREE_S - 4);
 	check_tick_at(fd, 1, "set forward to the next day");
 	before = tick_stat();
 	check(before.counter == 2 && !before.missed, "two ticks, none missed");
@@ -207,7 +207,11 @@ static int ticking_cpu(void)
 	slept[0] = sleeps_of_workers(0) - slept[0];
 	slept[1] = sleeps_of_workers(1) - slept[1];
 	note("workers slept %" PRIu64 " and %" PRIu64 " times", slept[0], slept[1]);
-	return slept[0] > 80 && slept[1] < 40 ? 0 : slept[1] > 80 && slept[0] < 40 ? 1 : -1;
+	/* A worker that is behind does not sleep in between; others sleep there, too. */
+	for (int cpu = 0; cpu < 2; cpu++)
+		if (slept[cpu] > 30 && slept[cpu] > 3 * slept[!cpu])
+			return cpu;
+	return -1;
 }
 
 static void run_hotplug(void)

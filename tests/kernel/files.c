@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,20 @@ static void check_bounds(const char *name)
 	check(right, "%s is 1, 2, 5 in every decade from 1 us to 100 s", name);
 }
 
+static unsigned int foreign;
+
+static int count_foreign(const char *path, const struct stat *status, int type)
+{
+	if (type != FTW_F)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (!strcmp(path + strlen(KTEST_DIR "/"), files[i].name))
+			return 0;
+	note("%s is not in the table", path);
+	foreign++;
+	return 0;
+}
+
 static void run_files(void)
 {
 	uint64_t row[KTEST_BUCKETS + 1];
@@ -86,6 +101,8 @@ static void run_files(void)
 		check(!strcmp(text, files[i].first), "%s reads \"%s\", is \"%s\"",
 		      files[i].name, files[i].first, text);
 	}
+	ftw(KTEST_DIR, count_foreign, 8);
+	check(!foreign, "and no other file (%u)", foreign);
 	check_bounds("lateness/bounds_ns");
 	check_bounds("alarm_lateness/bounds_ns");
 	check(read_row("lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,

@@ -46,10 +46,11 @@ static void run_poll(void)
 		woken++;
 	}
 	check(woken == 200, "notify 1: woken %u of 200 times", woken);
-	/* A wake-up may come between a read and the poll after it. */
-	check(empty <= woken / 10, "%u of them found no new tick", empty);
+	/* On a slow machine two ticks may share a wake-up, or a read come before it. */
+	note("%u of them found no new tick", empty);
+	check(seen - first + empty >= 200, "%" PRIu64 " ticks, none slept through", seen - first);
 	if (in_virtual_time())
-		check(seen - first == 200, "one tick each: %" PRIu64, seen - first);
+		check(seen - first == 200 && !empty, "one tick each: %" PRIu64, seen - first);
 	check(poller.revents == (POLLERR | POLLPRI), "poll says POLLERR | POLLPRI");
 
 	tick_set("notify", "0");

@@ -50,7 +50,9 @@ def shell(kernel):
     """A shell in the guest with the module loaded."""
     guest = machine(kernel)
     step(3, "booting; the module is in /sys/kernel/sched_tick; `exit` ends the machine")
-    return guest.shell("stty sane\ninsmod /sched_tick.ko\ncd /sys/kernel/sched_tick\nsetsid cttyhack sh -i\n")
+    # A session of its own, so that the port it opens is its terminal and Ctrl-C goes where it should.
+    return guest.shell("stty sane\ninsmod /sched_tick.ko\ncd /sys/kernel/sched_tick\n"
+                       "setsid sh -c 'exec sh -i < /dev/ttyS1 > /dev/ttyS1 2>&1'\n")
 
 
 if __name__ == "__main__":

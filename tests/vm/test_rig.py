@@ -121,7 +121,8 @@ MUTANTS = {
 def test_a_broken_module_turns_the_run_red(name, tmp_path):
     """The module with a bug put in on purpose."""
     file, right, wrong, mode, test, options, verdict = MUTANTS[name]
-    shutil.copy(TOP / "dkms.conf", tmp_path)
+    for needed in ("dkms.conf", "Makefile"):
+        shutil.copy(TOP / needed, tmp_path)
     shutil.copytree(TOP / "src", tmp_path / "src")
     source = (tmp_path / "src" / file).read_text(encoding="ascii")
     assert source.count(right) == 1, f"{file} has changed: mend this mutant"

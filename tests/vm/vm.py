@@ -78,20 +78,19 @@ def version():
 
 
 def _with_sources(kernel, source, script, *arguments):
-    """Run a script in a kernel's root with a copy of dkms.conf and src at $1; returns what it printed."""
+    """Run a script in a kernel's root after `make install` into it ($1 is where); returns what it printed."""
     folder = roots.root(kernel)
     with roots.locked(roots.beside(folder, ".build")):
         place = f"/usr/src/sched_tick-{version()}"
-        outside = f"{folder}{place}"
-        roots.remove(outside)
-        subprocess.run(roots.as_root(["mkdir", "-p", outside]), check=True)
-        subprocess.run(roots.as_root(["cp", "-r", str(source / "dkms.conf"), str(source / "src"), outside]),
-                       check=True)
+        make = roots.as_root(["make", "--silent", "-C", str(source), f"DESTDIR={folder}"])
+        subprocess.run([*make, "uninstall"], check=True)
+        subprocess.run([*make, "install"], check=True)
         done = roots.in_root(folder, script, place, roots.release(kernel), version(), *arguments)
         made = folder / "tmp" / "out"
         files = {path.name: path.read_bytes() for path in made.iterdir()} if made.is_dir() else {}
         roots.remove(made)
-        roots.remove(outside)
+        subprocess.run([*make, "uninstall"], check=True)
+        assert not (folder / place.lstrip("/")).exists(), "make uninstall left something"
     return done, files
 
 
