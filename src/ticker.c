@@ -44,6 +44,15 @@ static struct workqueue_struct *tick_wq;
 static const struct kobj_type *tick_ktype;
 static int tick_cpuhp_state;
 
+/* One for every ticker that is not released, and one for the module. */
+static struct kref tick_live;
+static DECLARE_COMPLETION(tick_all_released);
+
+static void tick_live_end(struct kref *kref)
+{
+	complete(&tick_all_released);
+}
+
 /*
  * While a tracepoint is in use the module stays: unloading it would clear all
  * of the trace. The last put is here, in code that may then be unloaded under
@@ -59,15 +68,14 @@ void tick_trace_release(void)
 	module_put(THIS_MODULE);
 }
 
-/* One for every ticker that is not released, and one for the module. */
-static struct kref tick_live;
-static DECLARE_COMPLETION(tick_all_released);
-
-static void tick_live_end(struct kref *kref)
-{
-	complete(&tick_all_released);
-}
-
+/**
+ * tick_ticker_now() - what time it is
+ * @ticker: the ticker whose clock is asked
+ *
+ * Context: any; the clock must not change meanwhile: under @lock or @control,
+ * or in the alarm.
+ * Return: nanoseconds on that clock.
+ */
 u64 tick_ticker_now(const struct tick_ticker *ticker)
 {
 	switch (ticker->config.clock) {
@@ -131,7 +139,6 @@ static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
 {
 	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
 						  alarm);
-
 	int cpu = tick_ticker_cpu(ticker);
 
 	atomic64_set(&ticker->alarm_ns, tick_ticker_now(ticker));
@@ -190,10 +197,17 @@ static void tick_ticker_work(struct work_struct *work)
 		sysfs_notify_dirent(ticker->counter_node);
 }
 
-/*
+/**
+ * tick_ticker_halt() - keep a ticker from ticking
+ * @ticker: the ticker
+ *
  * When it returns, no tick runs, none will, and nothing is armed, whatever the
  * work and the alarm were at: the work arms nothing once it sees !armed, so
  * after the alarm is cancelled only the work is left that it may have queued.
+ * The timeline goes on; what passes meanwhile is accounted for later.
+ *
+ * Context: may sleep; waits for a tick that is running. Under @control, or
+ * when nobody else can reach the ticker. Not from the tick.
  */
 void tick_ticker_halt(struct tick_ticker *ticker)
 {
@@ -205,6 +219,12 @@ void tick_ticker_halt(struct tick_ticker *ticker)
 	cancel_delayed_work_sync(&ticker->work);
 }
 
+/**
+ * tick_ticker_resume() - let a halted ticker tick on, on the same timeline
+ * @ticker: the ticker, enabled
+ *
+ * Context: under @control and @lock.
+ */
 void tick_ticker_resume(struct tick_ticker *ticker)
 {
 	lockdep_assert_held(&ticker->lock);
@@ -213,6 +233,12 @@ void tick_ticker_resume(struct tick_ticker *ticker)
 	tick_ticker_arm(ticker, tick_ticker_now(ticker));
 }
 
+/**
+ * tick_ticker_start() - let a halted ticker tick on a new timeline from now
+ * @ticker: the ticker, enabled
+ *
+ * Context: under @control and @lock.
+ */
 void tick_ticker_start(struct tick_ticker *ticker)
 {
 	const struct tick_config *config = &ticker->config;
