@@ -4,9 +4,13 @@
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 KERNEL ?= 6.1
-KDIR ?= /lib/modules/$(shell uname -r)/build
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
 DESTDIR ?=
 DKMS_SOURCE := $(DESTDIR)/usr/src/sched_tick-$(VERSION)
+
+DKMS_MODULE := -m sched_tick -v $(VERSION)
+dkms-remove = if dkms status $(DKMS_MODULE) | grep -q .; then dkms remove $(DKMS_MODULE) --all; fi
 
 PYTHON := /usr/bin/python3
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra
@@ -34,7 +38,7 @@ help:
 	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
 	@echo 'make test-long       every test in full, on every kernel; hours'
 	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
-	@echo 'make module          build for the running kernel, here (KDIR=... for another)'
+	@echo 'make module          build for the running kernel, here (KVER=... for another)'
 	@echo 'sudo make test-here  the in-machine tests on this machine and its running kernel'
 	@echo 'sudo make install    hand the module to DKMS on this machine (DESTDIR=... only lays the files down)'
 	@echo 'sudo make uninstall  take it away again'
@@ -71,10 +75,16 @@ install:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
 	install -m 0644 src/Kbuild src/*.[ch] $(DKMS_SOURCE)/src
-	$(if $(DESTDIR),,dkms install -m sched_tick -v $(VERSION))
+ifeq ($(DESTDIR),)
+	$(dkms-remove)
+	dkms add $(DKMS_MODULE)
+	dkms install $(DKMS_MODULE) -k $(KVER)
+endif
 
 uninstall:
-	$(if $(DESTDIR),,-dkms remove -m sched_tick -v $(VERSION) --all)
+ifeq ($(DESTDIR),)
+	$(dkms-remove)
+endif
 	rm -rf $(DKMS_SOURCE)
 
 clean:

@@ -106,7 +106,7 @@ def test_a_report_is_green_only_when_whole(report, green):
 # What is done to the module, to which test, booted how, and what must be seen.
 MUTANTS = {
     "flush": ("ticker.c", "\thrtimer_cancel(&ticker->alarm);\n\tcancel_delayed_work_sync(&ticker->work);\n", "",
-              "races", "cycles", "", "none: the guest died"),
+              "races", "cycles", "", "none: "),
     "lost_tick": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
                   "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "virtual", "ticks", "", "fail"),
     "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n",
@@ -130,7 +130,8 @@ def test_a_broken_module_turns_the_run_red(name, tmp_path):
 
     machine = vm.Machine(REFERENCE, mode, vm.build_dkms(REFERENCE, tmp_path))
     result = machine.boot(f"SCHED_TICK_EFFORT=20 /ktest {test}\n", timeout=300, options=options)
-    assert result.verdict == verdict, result.explain()
+    # Code that is called after it was freed kills the guest, or now and then hangs it.
+    assert result.verdict.startswith(verdict), result.explain()
     assert not result.green
 
 

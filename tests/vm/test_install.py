@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`make install` and `make uninstall` with each suite's DKMS."""
+
+import shutil
+import subprocess
+
+import roots
+import vm
+from conftest import TOP
+
+INSTALL = """
+cd /tmp/sched_tick
+found() { find / -xdev -path /proc -prune -o -path /tmp -prune -o -name '*sched_tick*' -print; }
+found; test -z "$(found)"
+make install KVER="$1"
+modinfo "$(find "/lib/modules/$1/updates" -name "sched_tick.ko*")"
+dkms status
+echo '--- again'
+make install KVER="$1"
+dkms status
+make uninstall
+echo '--- left:'
+found
+"""
+
+
+def test_install_and_uninstall(kernel, tmp_path):
+    """Built and filed by DKMS, also when it was there before; taken away without a trace."""
+    for name in ("dkms.conf", "Makefile"):
+        shutil.copy(TOP / name, tmp_path)
+    shutil.copytree(TOP / "src", tmp_path / "src")
+    folder = roots.root(kernel)
+    with roots.locked(roots.beside(folder, ".build")):
+        inside = folder / "tmp" / "sched_tick"
+        roots.remove(inside)
+        subprocess.run(roots.as_root(["cp", "-r", str(tmp_path), str(inside)]), check=True)
+        done = roots.in_root(folder, INSTALL, roots.release(kernel))
+        roots.remove(inside)
+    assert done.returncode == 0, done.stdout
+    assert f"version:        {vm.version()}" in done.stdout
+    status = [line for line in done.stdout.splitlines() if "installed" in line and "sched_tick" in line]
+    assert len(status) >= 2, done.stdout
+    assert done.stdout.split("--- left:")[1].strip() == "", done.stdout
