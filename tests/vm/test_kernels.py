@@ -6,7 +6,7 @@ import re
 import pytest
 
 import vm
-from conftest import REFERENCE
+from conftest import REFERENCE, TOP
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
@@ -65,6 +65,14 @@ def test_ends_well_and_log_is_silent(kernel, mode, boots):
     result = boots(kernel, mode, dict(RUNS)[mode])
     assert "sched_tick-test: begin" in result.console, "the log does not know what was run"
     assert result.green, result.explain()
+
+
+def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):
+    """And every bad one in the table of tests/kernel/files.c has it."""
+    table = (TOP / "tests" / "kernel" / "files.c").read_text("ascii")
+    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled)'",
+                      boots(kernel, "races", RACES).console)
+    assert len(said) == len(re.findall(r'^\t\{ ".*", EINVAL \},$', table, re.MULTILINE)) > 0
 
 
 @pytest.mark.scope("test")
