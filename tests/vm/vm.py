@@ -166,8 +166,8 @@ def _initramfs(path, files):
 class Machine:
     """A kernel, a module and a mode; boot() as often as wanted."""
 
-    def __init__(self, kernel, mode, module, extra=None):
-        self.kernel, self.mode, self.module, self.extra = kernel, mode, module, dict(extra or {})
+    def __init__(self, kernel, mode, module):
+        self.kernel, self.mode, self.module = kernel, mode, module
 
     def _command(self, folder, report="stdio,id=report", options=""):
         root, release = roots.root(self.kernel), roots.release(self.kernel)
@@ -187,7 +187,6 @@ class Machine:
             "job.env": (environment.encode(), 0o644),
             "sched_tick.ko": (self.module, 0o644),
             "ktest": (ktest().read_bytes(), 0o755),
-            **self.extra,
         }
         _initramfs(f"{folder}/initramfs", files)
 
