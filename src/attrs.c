@@ -107,7 +107,7 @@ static int tick_show_stat(char *buf, int at, const void *value)
 			    counts->missed);
 	at += tick_show_stat_lateness(buf, at, &counts->lateness);
 	at += tick_show_stat_lateness(buf, at, &counts->alarm_lateness);
-	at += sysfs_emit_at(buf, at, "\n");
+	at += sysfs_emit_at(buf, at, " %llu\n", counts->stalls);
 	return at - start;
 }
 
@@ -176,6 +176,8 @@ static struct attribute *tick_attrs[] = {
 	&TICK_RW(phase_ms, int, number, -1, TICK_PERIOD_MAX_MS - 1).attr,
 	&TICK_RW(cpu, int, number, -1, INT_MAX).attr,
 	&TICK_RW(notify, int, bool, 0, 1).attr,
+	&TICK_RW(stall_ms, int, number, 0, INT_MAX).attr,
+	&TICK_RO("stalls", counts.stalls, u64).attr,
 	&TICK_WO("reset", one, tick_ticker_reset).attr,
 	NULL
 };

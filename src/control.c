@@ -8,6 +8,7 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/sysfs.h>
 
 #include "ticker.h"
 
@@ -15,23 +16,29 @@
 static void tick_ticker_retime(struct tick_ticker *ticker, int *field,
 			       int value)
 {
+	bool recovered = false;
+
 	tick_ticker_halt(ticker);
 
-	spin_lock(&ticker->lock);
+	raw_spin_lock_irq(&ticker->lock);
 	if (ticker->config.enabled)
-		ticker->counts.missed +=
-			tick_timeline_stop(&ticker->timeline,
-					   tick_ticker_now(ticker));
+		recovered = tick_ticker_stop(ticker);
 	WRITE_ONCE(*field, value);
 	if (ticker->config.enabled)
 		tick_ticker_start(ticker);
-	spin_unlock(&ticker->lock);
+	raw_spin_unlock_irq(&ticker->lock);
+
+	if (recovered)
+		tick_event_tell(ticker);
 }
 
 int tick_ticker_set_enabled(struct tick_ticker *ticker, int value)
 {
-	if (value != ticker->config.enabled)
-		tick_ticker_retime(ticker, &ticker->config.enabled, value);
+	if (value == ticker->config.enabled)
+		return 0;
+	tick_ticker_retime(ticker, &ticker->config.enabled, value);
+	sysfs_notify_dirent(ticker->enabled_node);
+	tick_event_tell(ticker);
 	return 0;
 }
 
@@ -62,9 +69,9 @@ int tick_ticker_set_phase_ms(struct tick_ticker *ticker, int value)
 static void tick_ticker_assign(struct tick_ticker *ticker, int *field,
 			       int value)
 {
-	spin_lock(&ticker->lock);
+	raw_spin_lock_irq(&ticker->lock);
 	WRITE_ONCE(*field, value);
-	spin_unlock(&ticker->lock);
+	raw_spin_unlock_irq(&ticker->lock);
 }
 
 /* After a change of how the same timeline is kept: no deadline moves. */
@@ -72,10 +79,10 @@ static void tick_ticker_rearm(struct tick_ticker *ticker)
 {
 	tick_ticker_halt(ticker);
 
-	spin_lock(&ticker->lock);
+	raw_spin_lock_irq(&ticker->lock);
 	if (ticker->config.enabled)
 		tick_ticker_resume(ticker);
-	spin_unlock(&ticker->lock);
+	raw_spin_unlock_irq(&ticker->lock);
 }
 
 int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
@@ -83,6 +90,15 @@ int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
 	if (value == ticker->config.precise)
 		return 0;
 	tick_ticker_assign(ticker, &ticker->config.precise, value);
+	tick_ticker_rearm(ticker);
+	return 0;
+}
+
+int tick_ticker_set_stall_ms(struct tick_ticker *ticker, int value)
+{
+	if (value == ticker->config.stall_ms)
+		return 0;
+	tick_ticker_assign(ticker, &ticker->config.stall_ms, value);
 	tick_ticker_rearm(ticker);
 	return 0;
 }
@@ -116,10 +132,10 @@ int tick_ticker_set_notify(struct tick_ticker *ticker, int value)
 /* Only what does not count up; @value is 1. */
 int tick_ticker_reset(struct tick_ticker *ticker, int value)
 {
-	spin_lock(&ticker->lock);
+	raw_spin_lock_irq(&ticker->lock);
 	tick_lateness_reset(&ticker->counts.lateness);
 	tick_lateness_reset(&ticker->counts.alarm_lateness);
-	spin_unlock(&ticker->lock);
+	raw_spin_unlock_irq(&ticker->lock);
 	return 0;
 }
 

@@ -10,14 +10,19 @@
 #include <linux/kobject.h>
 #include <linux/limits.h>
 #include <linux/mutex.h>
+#include <linux/rculist.h>
 #include <linux/spinlock.h>
+#include <linux/srcu.h>
+#include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "lateness.h"
+#include "sched_tick.h"
 #include "timeline.h"
 
 #define TICK_NAME_LEN		32
+#define TICK_NAME_DEFAULT	"default"
 #define TICK_PERIOD_MIN_MS	1
 #define TICK_PERIOD_MAX_MS	INT_MAX
 
@@ -37,6 +42,7 @@ enum tick_clock {
  * @phase_ms: -1, or 0 to @period_ms - 1
  * @cpu: -1, or the CPU whose worker pool runs the ticks
  * @notify: 1: each tick wakes poll(2) on counter
+ * @stall_ms: a tick later than this is a stall; 0: none is
  */
 struct tick_config {
 	int enabled;
@@ -46,18 +52,24 @@ struct tick_config {
 	int phase_ms;
 	int cpu;
 	int notify;
+	int stall_ms;
 };
+
+/* As of birth: disabled. */
+extern const struct tick_config tick_config_default;
 
 /**
  * struct tick_counts - what a monitor counts
  * @counter: ticks run since the ticker was made
  * @missed: periods that passed without a tick of their own
+ * @stalls: ticks that were later than @stall_ms, one that is overdue included
  * @lateness: deadline to tick
  * @alarm_lateness: deadline to alarm, for ticks that an alarm woke
  */
 struct tick_counts {
 	u64 counter;
 	u64 missed;
+	u64 stalls;
 	struct tick_lateness lateness;
 	struct tick_lateness alarm_lateness;
 };
@@ -68,15 +80,27 @@ struct tick_snapshot {
 };
 
 /**
+ * struct tick_told - what userspace was last told by uevent
+ * @enabled: as of the last enabled or disabled
+ * @stalls: as of the last stall
+ * @stalled: it was not followed by recovered
+ */
+struct tick_told {
+	int enabled;
+	u64 stalls;
+	bool stalled;
+};
+
+/**
  * struct tick_ticker - one ticker
  * @kobj: its folder in sysfs; the release frees the ticker
- * @name: what tracepoints call it
+ * @name: what tracepoints and the log call it
  * @control: serialises those who change @config, and @dying. A mutex apart
  *	from @lock because it is held while the work is waited for; so the work
  *	must never take it, and nobody may hold it across kobject_del().
  * @dying: no change is taken any more
- * @lock: everything the tick reads and writes, below. Taken in process context
- *	only, and nothing that sleeps is called under it.
+ * @lock: everything the tick reads and writes, below. Raw, and taken with
+ *	interrupts off, because @watch takes it in hard interrupt context.
  * @config: changed under @control and @lock, but for @config.cpu, which also
  *	CPU hotplug changes, under @lock alone. The alarm, which takes no lock,
  *	reads @config.cpu, and @config.clock, which changes only while halted.
@@ -84,11 +108,19 @@ struct tick_snapshot {
  * @timeline: when it is due; of no meaning while not enabled
  * @missed_reported: @counts.missed as of the last tick
  * @armed: the work may run a tick and re-arm. False while halted.
+ * @stalled: the tick that is overdue is in @counts.stalls
+ * @stall_cpu: where the last stall was
+ * @stall_late_ns: how late the tick was that ended the last stall
  * @alarm_ns: when the alarm last fired, 0 once a tick has taken note of it.
  *	Atomic, so that the alarm needs no lock in hard interrupt context.
  * @work: the tick
  * @alarm: queues @work at the deadline
- * @counter_node: the file that poll(2) waits on
+ * @watch: looks whether the tick came; in use if @config.stall_ms is not 0
+ * @subscribers: whom the tick calls; read under tick_srcu
+ * @counter_node: the file that poll(2) waits on for ticks
+ * @enabled_node: the same for changes of enabled
+ * @event: tells userspace by uevent what changed
+ * @told: for @event alone, and until the ticker is whole
  * @cpuhp_node: link to CPU hotplug
  */
 struct tick_ticker {
@@ -97,17 +129,25 @@ struct tick_ticker {
 	struct mutex control;	/* one change at a time */
 	bool dying;
 
-	spinlock_t lock;	/* one instant for all below */
+	raw_spinlock_t lock;	/* one instant for all below */
 	struct tick_config config;
 	struct tick_counts counts;
 	struct tick_timeline timeline;
 	u64 missed_reported;
 	bool armed;
+	bool stalled;
+	int stall_cpu;
+	u64 stall_late_ns;
 
 	atomic64_t alarm_ns;
 	struct delayed_work work;
 	struct hrtimer alarm;
+	struct hrtimer watch;
+	struct list_head subscribers;
 	struct kernfs_node *counter_node;
+	struct kernfs_node *enabled_node;
+	struct delayed_work event;
+	struct tick_told told;
 	struct hlist_node cpuhp_node;
 };
 
@@ -116,6 +156,7 @@ static inline struct tick_ticker *to_tick_ticker(struct kobject *kobj)
 	return container_of(kobj, struct tick_ticker, kobj);
 }
 
+/* ticker.c: its object, its life and death */
 int tick_ticker_init(const struct kobj_type *ktype);
 void tick_ticker_exit(void);
 
@@ -128,10 +169,25 @@ void tick_ticker_release(struct kobject *kobj);
 void tick_ticker_snapshot(struct tick_ticker *ticker,
 			  struct tick_snapshot *snapshot);
 
+/* tick.c: its delayed work and what wakes it */
+extern struct srcu_struct tick_srcu;
+
+int tick_tick_init(void);
+void tick_tick_exit(void);
+void tick_ticker_setup(struct tick_ticker *ticker);
 u64 tick_ticker_now(const struct tick_ticker *ticker);
 void tick_ticker_start(struct tick_ticker *ticker);
+bool tick_ticker_stop(struct tick_ticker *ticker);
 void tick_ticker_halt(struct tick_ticker *ticker);
 void tick_ticker_resume(struct tick_ticker *ticker);
+
+/* event.c: what userspace is told unasked */
+int tick_event_init(void);
+void tick_event_exit(void);
+void tick_event_setup(struct tick_ticker *ticker);
+void tick_event_tell(struct tick_ticker *ticker);
+void tick_event_stall(struct tick_ticker *ticker,
+		      const struct sched_tick_info *tick);
 
 /* control.c: how a value that is in range of its file takes effect; under @control. */
 typedef int tick_ticker_set_fn(struct tick_ticker *ticker, int value);
@@ -146,6 +202,7 @@ tick_ticker_set_fn tick_ticker_set_clock;
 tick_ticker_set_fn tick_ticker_set_phase_ms;
 tick_ticker_set_fn tick_ticker_set_cpu;
 tick_ticker_set_fn tick_ticker_set_notify;
+tick_ticker_set_fn tick_ticker_set_stall_ms;
 tick_ticker_set_fn tick_ticker_reset;
 
 #endif /* SCHED_TICK_TICKER_H */

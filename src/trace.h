@@ -18,10 +18,9 @@ void tick_trace_release(void);
 
 DECLARE_EVENT_CLASS(sched_tick_class,
 
-	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
-		 u64 missed),
+	TP_PROTO(const struct sched_tick_info *info),
 
-	TP_ARGS(ticker, counter, deadline_ns, now_ns, missed),
+	TP_ARGS(info),
 
 	TP_STRUCT__entry(
 		__array(char, ticker, TICK_NAME_LEN + 1)
@@ -33,12 +32,12 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 	),
 
 	TP_fast_assign(
-		strscpy(__entry->ticker, ticker, TICK_NAME_LEN + 1);
-		__entry->counter = counter;
-		__entry->deadline_ns = deadline_ns;
-		__entry->now_ns = now_ns;
-		__entry->lateness_ns = now_ns - deadline_ns;
-		__entry->missed = missed;
+		strscpy(__entry->ticker, info->ticker, TICK_NAME_LEN + 1);
+		__entry->counter = info->counter;
+		__entry->deadline_ns = info->deadline_ns;
+		__entry->now_ns = info->now_ns;
+		__entry->lateness_ns = info->now_ns - info->deadline_ns;
+		__entry->missed = info->missed;
 	),
 
 	TP_printk("ticker=%s counter=%llu deadline_ns=%llu now_ns=%llu lateness_ns=%llu missed=%llu",
@@ -49,10 +48,9 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 /* A tick ran; counter says which one, missed how many periods had none before. */
 DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
 
-	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
-		 u64 missed),
+	TP_PROTO(const struct sched_tick_info *info),
 
-	TP_ARGS(ticker, counter, deadline_ns, now_ns, missed),
+	TP_ARGS(info),
 
 	tick_trace_hold, tick_trace_release
 );
@@ -60,10 +58,22 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
 /* The same, of ticks only before which periods were missed. */
 DEFINE_EVENT_FN(sched_tick_class, sched_tick_missed,
 
-	TP_PROTO(const char *ticker, u64 counter, u64 deadline_ns, u64 now_ns,
-		 u64 missed),
+	TP_PROTO(const struct sched_tick_info *info),
 
-	TP_ARGS(ticker, counter, deadline_ns, now_ns, missed),
+	TP_ARGS(info),
+
+	tick_trace_hold, tick_trace_release
+);
+
+/*
+ * A tick is later than stall_ms: while it is overdue, on the CPU that it waits
+ * for, in the interrupt that looks. counter and missed are as of then.
+ */
+DEFINE_EVENT_FN(sched_tick_class, sched_tick_stall,
+
+	TP_PROTO(const struct sched_tick_info *info),
+
+	TP_ARGS(info),
 
 	tick_trace_hold, tick_trace_release
 );

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What userspace is told unasked: stalls, by tracepoint, log and uevent, and
+ * whether a ticker is enabled, by uevent.
+ *
+ * An event is told by a work of its own, on a queue that is not bound to the CPU
+ * that stalls. It compares what is with what was last told, so of what changes
+ * faster than it may tell, it tells where that has come to.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/kobject.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+
+#include "compat.h"
+#include "ticker.h"
+#include "trace.h"
+
+/* At most two events of a ticker in this time: uevents wake udev. */
+#define TICK_EVENT_PAUSE_JIFFIES	HZ
+
+#define TICK_EVENT_LEN			48
+
+static struct workqueue_struct *tick_event_wq;
+
+static void tick_event_send(struct tick_ticker *ticker, char *event,
+			    char *detail)
+{
+	char *envp[3] = { event, detail };
+
+	kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp);
+}
+
+static void tick_event_work(struct work_struct *work)
+{
+	struct tick_ticker *ticker = container_of(to_delayed_work(work),
+						  struct tick_ticker, event);
+	struct tick_told now, before = ticker->told;
+	char detail[TICK_EVENT_LEN];
+	u64 late_ns;
+	int cpu;
+
+	raw_spin_lock_irq(&ticker->lock);
+	now.enabled = ticker->config.enabled;
+	now.stalls = ticker->counts.stalls;
+	now.stalled = ticker->stalled;
+	cpu = ticker->stall_cpu;
+	late_ns = ticker->stall_late_ns;
+	raw_spin_unlock_irq(&ticker->lock);
+
+	if (now.enabled == before.enabled && now.stalls == before.stalls &&
+	    now.stalled == before.stalled)
+		return;
+
+	if (now.stalls != before.stalls) {
+		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
+		tick_event_send(ticker, "SCHED_TICK_EVENT=stall", detail);
+		before.stalled = true;
+	}
+	if (before.stalled && !now.stalled) {
+		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
+			 late_ns);
+		tick_event_send(ticker, "SCHED_TICK_EVENT=recovered", detail);
+	}
+	if (now.enabled != before.enabled)
+		tick_event_send(ticker, now.enabled ?
+				"SCHED_TICK_EVENT=enabled" :
+				"SCHED_TICK_EVENT=disabled", NULL);
+	ticker->told = now;
+	/* Whoever has something to tell meanwhile finds the work pending. */
+	mod_delayed_work(tick_event_wq, &ticker->event,
+			 TICK_EVENT_PAUSE_JIFFIES);
+}
+
+/**
+ * tick_event_tell() - have userspace told what changed of a ticker
+ * @ticker: the ticker
+ *
+ * At once, or if it was told something within the last second, at the end of
+ * that.
+ *
+ * Context: any.
+ */
+void tick_event_tell(struct tick_ticker *ticker)
+{
+	queue_delayed_work(tick_event_wq, &ticker->event, 0);
+}
+
+/**
+ * tick_event_stall() - report a stall that was just counted
+ * @ticker: the ticker
+ * @info: the tick that is late
+ *
+ * The log line is written here and not in a work: where this happens, works may
+ * not run.
+ *
+ * Context: any.
+ */
+void tick_event_stall(struct tick_ticker *ticker,
+		      const struct sched_tick_info *info)
+{
+	trace_sched_tick_stall(info);
+	pr_warn_ratelimited("%s: stalled on CPU %d, tick overdue by %llu ms\n",
+			    ticker->name, READ_ONCE(ticker->stall_cpu),
+			    div_u64(info->now_ns - info->deadline_ns,
+				    NSEC_PER_MSEC));
+	tick_event_tell(ticker);
+}
+
+/**
+ * tick_event_setup() - make a new ticker's events ready
+ * @ticker: the ticker
+ */
+void tick_event_setup(struct tick_ticker *ticker)
+{
+	INIT_DELAYED_WORK(&ticker->event, tick_event_work);
+}
+
+/**
+ * tick_event_init() - make ready for the first ticker
+ *
+ * Return: 0 or a negative error code.
+ */
+int tick_event_init(void)
+{
+	tick_event_wq = alloc_workqueue("sched_tick_event", WQ_UNBOUND, 0);
+	return tick_event_wq ? 0 : -ENOMEM;
+}
+
+/**
+ * tick_event_exit() - undo tick_event_init(), when the last ticker is released
+ */
+void tick_event_exit(void)
+{
+	destroy_workqueue(tick_event_wq);
+}
