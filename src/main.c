@@ -11,21 +11,33 @@
 #include <linux/moduleparam.h>
 
 #include "attrs.h"
+#include "configfs.h"
+#include "subscribe.h"
 #include "ticker.h"
+
+#define TICK_TICKERS_MAX	65536
 
 static unsigned int period_ms = 1000;
 static bool enabled = true;
-static struct tick_ticker *tick_default;
+static unsigned int max_tickers = 1024;
 
-static int tick_param_set_period(const char *val, const struct kernel_param *kp)
+static struct tick_ticker *tick_default;
+static struct kobject *tick_tickers;
+
+static int tick_param_set(const char *val, const struct kernel_param *kp,
+			  unsigned int min, unsigned int max)
 {
 	unsigned int value;
 
-	if (kstrtouint(val, 10, &value) || value < TICK_PERIOD_MIN_MS ||
-	    value > TICK_PERIOD_MAX_MS)
+	if (kstrtouint(val, 10, &value) || value < min || value > max)
 		return -EINVAL;
 	*(unsigned int *)kp->arg = value;
 	return 0;
+}
+
+static int tick_param_set_period(const char *val, const struct kernel_param *kp)
+{
+	return tick_param_set(val, kp, TICK_PERIOD_MIN_MS, TICK_PERIOD_MAX_MS);
 }
 
 static const struct kernel_param_ops tick_param_period_ops = {
@@ -33,38 +45,70 @@ static const struct kernel_param_ops tick_param_period_ops = {
 	.get = param_get_uint,
 };
 
+static int tick_param_set_tickers(const char *val,
+				  const struct kernel_param *kp)
+{
+	return tick_param_set(val, kp, 0, TICK_TICKERS_MAX);
+}
+
+static const struct kernel_param_ops tick_param_tickers_ops = {
+	.set = tick_param_set_tickers,
+	.get = param_get_uint,
+};
+
 module_param_cb(period_ms, &tick_param_period_ops, &period_ms, 0444);
 MODULE_PARM_DESC(period_ms, "period of the default ticker at load, 1 to 2147483647 (1000)");
 module_param(enabled, bool, 0444);
 MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
+module_param_cb(max_tickers, &tick_param_tickers_ops, &max_tickers, 0444);
+MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");
 
 static int __init sched_tick_init(void)
 {
-	const struct tick_config config = {
-		.enabled = enabled,
-		.period_ms = period_ms,
-		.precise = 1,
-		.clock = TICK_CLOCK_MONOTONIC,
-		.phase_ms = -1,
-		.cpu = -1,
-	};
+	struct tick_config config = tick_config_default;
 	int err;
+
+	config.enabled = enabled;
+	config.period_ms = period_ms;
 
 	err = tick_ticker_init(&tick_attrs_ktype);
 	if (err)
 		return err;
 
-	tick_default = tick_ticker_create("default", "sched_tick", kernel_kobj,
-					  &config);
+	tick_default = tick_ticker_create(TICK_NAME_DEFAULT, "sched_tick",
+					  kernel_kobj, &config);
 	if (IS_ERR(tick_default)) {
-		tick_ticker_exit();
-		return PTR_ERR(tick_default);
+		err = PTR_ERR(tick_default);
+		goto err_ticker;
 	}
+
+	tick_tickers = kobject_create_and_add("tickers", &tick_default->kobj);
+	if (!tick_tickers) {
+		err = -ENOMEM;
+		goto err_default;
+	}
+
+	tick_subscribe_init(tick_default);
+	err = tick_configfs_init(tick_tickers, max_tickers);
+	if (err)
+		goto err_tickers;
 	return 0;
+
+err_tickers:
+	kobject_del(tick_tickers);
+	kobject_put(tick_tickers);
+err_default:
+	tick_ticker_destroy(tick_default);
+err_ticker:
+	tick_ticker_exit();
+	return err;
 }
 
 static void __exit sched_tick_exit(void)
 {
+	tick_configfs_exit();
+	kobject_del(tick_tickers);
+	kobject_put(tick_tickers);
 	tick_ticker_destroy(tick_default);
 	tick_ticker_exit();
 }

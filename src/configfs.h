@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * configfs: mkdir makes a ticker, rmdir ends it.
+ */
+#ifndef SCHED_TICK_CONFIGFS_H
+#define SCHED_TICK_CONFIGFS_H
+
+struct config_item;
+struct kobject;
+struct tick_ticker;
+
+int tick_configfs_init(struct kobject *parent, unsigned int max_tickers);
+void tick_configfs_exit(void);
+
+struct config_item *tick_configfs_hold(const char *name,
+				       struct tick_ticker **ticker);
+void tick_configfs_release(struct config_item *item);
+
+#endif /* SCHED_TICK_CONFIGFS_H */

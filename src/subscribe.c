@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Callbacks of other modules.
+ *
+ * A subscriber depends on this module by the symbols it calls, so the module
+ * stays while it is there; and it holds its ticker's item in configfs. The
+ * default ticker goes with the module only.
+ */
+#include <linux/err.h>
+#include <linux/errno.h>
+#include <linux/export.h>
+#include <linux/mutex.h>
+#include <linux/rculist.h>
+#include <linux/srcu.h>
+#include <linux/string.h>
+
+#include "configfs.h"
+#include "sched_tick.h"
+#include "subscribe.h"
+#include "ticker.h"
+
+static struct tick_ticker *tick_subscribe_default;
+
+/* Serialises changes of any ticker's list; the tick reads it under tick_srcu. */
+static DEFINE_MUTEX(tick_subscribe_lock);
+
+static int tick_subscribe_add(const char *name,
+			      struct sched_tick_subscriber *subscriber)
+{
+	struct config_item *item = NULL;
+	struct tick_ticker *ticker;
+
+	lockdep_assert_held(&tick_subscribe_lock);
+
+	if (subscriber->ticker)
+		return -EBUSY;
+	if (strcmp(name, TICK_NAME_DEFAULT)) {
+		item = tick_configfs_hold(name, &ticker);
+		if (IS_ERR(item))
+			return PTR_ERR(item);
+	} else {
+		ticker = tick_subscribe_default;
+	}
+
+	subscriber->ticker = ticker;
+	subscriber->item = item;
+	list_add_tail_rcu(&subscriber->node, &ticker->subscribers);
+	return 0;
+}
+
+/**
+ * sched_tick_subscribe() - have a function called at every tick of a ticker
+ * @ticker: the ticker's name: "default", or what was given to mkdir
+ * @subscriber: whom to call: @tick is set, the rest is zero. The caller's, and
+ *	not to be freed or changed before sched_tick_unsubscribe() has returned.
+ *
+ * @subscriber->tick is called once for each tick that starts after this has
+ * returned, in the order of subscription, in a kernel worker, in process context
+ * with nothing locked; never twice at a time. It may sleep. What it takes makes
+ * later ticks late, and periods that pass meanwhile count as missed; they are
+ * not made up for. It is not called while the ticker is disabled.
+ *
+ * It must not call sched_tick_subscribe() or sched_tick_unsubscribe(), nor wait
+ * for anyone who does, or who writes to the ticker's files: all of these may
+ * wait for it to return.
+ *
+ * While it has a subscriber a named ticker can't be removed: rmdir fails with
+ * EBUSY. The settings of the ticker are its administrator's, and may change.
+ *
+ * Context: process context; may sleep. Not in a tick, nor in a function of
+ * configfs.
+ * Return: 0; -EINVAL if a name or function is missing; -ENOENT if there is no
+ * such ticker; -EBUSY if @subscriber is subscribed already.
+ */
+int sched_tick_subscribe(const char *ticker,
+			 struct sched_tick_subscriber *subscriber)
+{
+	int err;
+
+	if (!ticker || !subscriber || !subscriber->tick)
+		return -EINVAL;
+
+	mutex_lock(&tick_subscribe_lock);
+	err = tick_subscribe_add(ticker, subscriber);
+	mutex_unlock(&tick_subscribe_lock);
+	return err;
+}
+EXPORT_SYMBOL_GPL(sched_tick_subscribe);
+
+/**
+ * sched_tick_unsubscribe() - undo sched_tick_subscribe()
+ * @subscriber: what was given to that. One that is not subscribed is left alone.
+ *
+ * When this returns @subscriber->tick does not run and will not be called any
+ * more; @subscriber may be freed, or subscribed anew.
+ *
+ * Context: process context; sleeps until callbacks that run, of any ticker,
+ * have returned. Not in a tick.
+ */
+void sched_tick_unsubscribe(struct sched_tick_subscriber *subscriber)
+{
+	if (!subscriber->ticker)
+		return;
+
+	mutex_lock(&tick_subscribe_lock);
+	list_del_rcu(&subscriber->node);
+	mutex_unlock(&tick_subscribe_lock);
+	synchronize_srcu(&tick_srcu);
+
+	if (subscriber->item)
+		tick_configfs_release(subscriber->item);
+	subscriber->ticker = NULL;
+}
+EXPORT_SYMBOL_GPL(sched_tick_unsubscribe);
+
+/**
+ * tick_subscribe_init() - make ready for subscribers
+ * @ticker: the default ticker
+ *
+ * No other module can call before this one is loaded, or after it began to go.
+ */
+void tick_subscribe_init(struct tick_ticker *ticker)
+{
+	tick_subscribe_default = ticker;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Callbacks of other modules. What they call is in sched_tick.h.
+ */
+#ifndef SCHED_TICK_SUBSCRIBE_H
+#define SCHED_TICK_SUBSCRIBE_H
+
+struct tick_ticker;
+
+void tick_subscribe_init(struct tick_ticker *ticker);
+
+#endif /* SCHED_TICK_SUBSCRIBE_H */
