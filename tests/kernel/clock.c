@@ -87,7 +87,7 @@ static void run_clock_with(int precise)
 	check(after.counter == 5 && after.missed == 2, "five ticks, two missed: %" PRIu64 ", %" PRIu64,
 	      after.counter, after.missed);
 	close(fd);
-	check(!module_unload(), "unloads");
+	check(!tick_end(), "unloads");
 }
 
 static void run_clock(void)

@@ -31,6 +31,8 @@ static const struct {
 	{ "phase_ms", 0644, "-1" },
 	{ "cpu", 0644, "-1" },
 	{ "notify", 0644, "0" },
+	{ "stall_ms", 0644, "0" },
+	{ "stalls", 0444, "0" },
 	{ "reset", 0200 },
 	{ "lateness/last_ns", 0444, "0" },
 	{ "lateness/max_ns", 0444, "0" },
@@ -75,7 +77,7 @@ static int count_foreign(const char *path, const struct stat *status, int type)
 	if (type != FTW_F)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!strcmp(path + strlen(KTEST_DIR "/"), files[i].name))
+		if (!strcmp(path + strlen(tick_dir()) + 1, files[i].name))
 			return 0;
 	note("%s is not in the table", path);
 	foreign++;
@@ -90,7 +92,7 @@ static void run_files(void)
 
 	setup("enabled=0");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, files[i].name);
+		snprintf(path, sizeof(path), "%s/%s", tick_dir(), files[i].name);
 		if (!check(!stat(path, &status), "%s is there", files[i].name))
 			continue;
 		check((status.st_mode & 07777) == files[i].mode, "%s has mode %o, is %o",
@@ -101,7 +103,7 @@ static void run_files(void)
 		check(!strcmp(text, files[i].first), "%s reads \"%s\", is \"%s\"",
 		      files[i].name, files[i].first, text);
 	}
-	ftw(KTEST_DIR, count_foreign, 8);
+	ftw(tick_dir(), count_foreign, 8);
 	check(!foreign, "and no other file (%u)", foreign);
 	check_bounds("lateness/bounds_ns");
 	check_bounds("alarm_lateness/bounds_ns");
@@ -109,7 +111,8 @@ static void run_files(void)
 	      "lateness/histogram has one more count than there are bounds");
 	check(read_row("alarm_lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
 	      "alarm_lateness/histogram has one more count than there are bounds");
-	check(file_read(KTEST_DIR "/reset", text, sizeof(text)) == EACCES, "reset can't be read");
+	snprintf(path, sizeof(path), "%s/reset", tick_dir());
+	check(file_read(path, text, sizeof(text)) == EACCES, "reset can't be read");
 	check(tick_u64("counter") == 0, "a disabled ticker does not tick");
 }
 
@@ -127,12 +130,18 @@ static const struct {
 	{ "period_ms", EINVAL },
 	{ "period_ms=1s", EINVAL },
 	{ "period_ms=0x10", EINVAL },
+	{ "max_tickers=-1", EINVAL },
+	{ "max_tickers=65537", EINVAL },
+	{ "max_tickers=many", EINVAL },
+	{ "max_tickers=", EINVAL },
 	{ "enabled=2", EINVAL },
 	{ "enabled=maybe", EINVAL },
 	{ "period_ms=1", 0 },
 	{ "period_ms=2147483647", 0 },
 	{ "period_ms=17 enabled=0", 0 },
 	{ "enabled=1", 0 },
+	{ "max_tickers=0", 0 },
+	{ "max_tickers=65536", 0 },
 	{ "", 0 },
 };
 
@@ -140,12 +149,16 @@ static void run_params(void)
 {
 	char text[64];
 
+	if (tick_is_named()) {
+		skip("params", "not about a named ticker");
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
 		const char *given = parameters[i].parameters;
 		int err = module_load(given);
 
 		check(err == parameters[i].err, "\"%s\": %s", given, strerror(err));
-		check(!access(KTEST_DIR, F_OK) == !err, "\"%s\": %s there", given,
+		check(!access(KTEST_ROOT, F_OK) == !err, "\"%s\": %s there", given,
 		      err ? "nothing is" : "the ticker is");
 		if (err)
 			continue;
@@ -178,7 +191,7 @@ static void run_users(void)
 		if (setgid(65534) || setuid(65534))
 			_exit(100);
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-			snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, files[i].name);
+			snprintf(path, sizeof(path), "%s/%s", tick_dir(), files[i].name);
 			if (files[i].mode & 0444)
 				wrong += file_read(path, text, sizeof(text)) != 0;
 			else

@@ -87,6 +87,12 @@ static const struct {
 	{ "notify", "loud", EINVAL },
 	{ "notify", "1", 0 },
 	{ "notify", "0", 0 },
+	{ "stall_ms", "-1", ERANGE },
+	{ "stall_ms", "2147483648", ERANGE },
+	{ "stall_ms", "soon", EINVAL },
+	{ "stall_ms", "\n", EINVAL },
+	{ "stall_ms", "2147483647", 0 },
+	{ "stall_ms", "0", 0 },
 	{ "reset", "0", EINVAL },
 	{ "reset", "2", EINVAL },
 	{ "reset", "y", EINVAL },
@@ -96,6 +102,7 @@ static const struct {
 	{ "reset", "1\n", 0, "" },
 	{ "counter", "5", EACCES },
 	{ "missed", "0", EACCES },
+	{ "stalls", "0", EACCES },
 	{ "stat", "0", EACCES },
 	{ "lateness/max_ns", "0", EACCES },
 	{ "lateness/histogram", "0", EACCES },
@@ -103,6 +110,7 @@ static const struct {
 
 static const char *const settings[] = {
 	"enabled", "period_ms", "precise", "clock", "phase_ms", "cpu", "notify",
+	"stall_ms",
 };
 
 /* All settings in one line, to see that nothing moved. */
@@ -166,13 +174,14 @@ static void run_modes(void)
 	char text[4096];
 
 	setup("enabled=0");
-	check(!chmod(KTEST_DIR "/counter", 0666) && tick_write("counter", "5") == EIO,
+	require(!chdir(tick_dir()), "its folder can be entered");
+	check(!chmod("counter", 0666) && tick_write("counter", "5") == EIO,
 	      "counter takes no write whatever its mode");
-	check(!chmod(KTEST_DIR "/lateness/bounds_ns", 0666) &&
+	check(!chmod("lateness/bounds_ns", 0666) &&
 	      tick_write("lateness/bounds_ns", "5") == EIO,
 	      "lateness/bounds_ns takes no write whatever its mode");
-	check(!chmod(KTEST_DIR "/reset", 0666) &&
-	      file_read(KTEST_DIR "/reset", text, sizeof(text)) == EIO,
+	check(!chmod("reset", 0666) &&
+	      file_read("reset", text, sizeof(text)) == EIO,
 	      "reset can't be read whatever its mode");
 	check(!tick_write("reset", "1"), "reset still takes a 1");
 }

@@ -3,16 +3,12 @@
  * The runner and what the tests share.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,13 +19,19 @@
 extern const struct ktest test_files, test_params, test_input, test_modes, test_users,
 	test_ticks, test_punctual, test_settings, test_stop, test_poll,
 	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
-	test_cycles, test_ten_minutes, test_day;
+	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
+	test_rmdir, test_wakeups, test_price, test_events, test_quiet_hour,
+	test_stalls, test_stalls_seen, test_subscribe, test_cache,
+	test_thousand, test_ten_thousand, test_torture;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users,
 	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_poll,
 	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
-	&test_cycles, &test_ten_minutes, &test_day,
+	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,
+	&test_rmdir, &test_wakeups, &test_price, &test_events, &test_quiet_hour,
+	&test_stalls, &test_stalls_seen, &test_subscribe, &test_cache,
+	&test_thousand, &test_ten_thousand, &test_torture,
 };
 
 static unsigned int checks, failures, skips;
@@ -114,137 +116,6 @@ unsigned int effort(unsigned int count)
 	return share ? share : 1;
 }
 
-int module_load(const char *parameters)
-{
-	int fd = open(getenv("SCHED_TICK_KO") ?: "sched_tick.ko", O_RDONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (syscall(SYS_finit_module, fd, parameters, 0))
-		err = errno;
-	close(fd);
-	return err;
-}
-
-int module_unload(void)
-{
-	return syscall(SYS_delete_module, "sched_tick", O_NONBLOCK) ? errno : 0;
-}
-
-void setup(const char *parameters)
-{
-	int err = module_load(parameters);
-
-	require(!err, "module loads with \"%s\": %s", parameters, err ? strerror(err) : "done");
-}
-
-int file_read(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t length;
-	int err = 0;
-
-	if (fd < 0)
-		return errno;
-	length = read(fd, text, size - 1);
-	if (length < 0)
-		err = errno;
-	text[length < 0 ? 0 : length] = '\0';
-	close(fd);
-	return err;
-}
-
-int file_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int err = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		err = errno;
-	close(fd);
-	return err;
-}
-
-static const char *tick_path(const char *name)
-{
-	static char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", KTEST_DIR, name);
-	return path;
-}
-
-int tick_open(const char *name, int flags)
-{
-	return open(tick_path(name), flags | O_CLOEXEC);
-}
-
-int tick_write(const char *name, const char *text)
-{
-	return file_write(tick_path(name), text);
-}
-
-void tick_text(const char *name, char *text, size_t size)
-{
-	int err = file_read(tick_path(name), text, size);
-
-	if (err)
-		require(false, "%s can be read: %s", name, strerror(err));
-	text[strcspn(text, "\n")] = '\0';
-}
-
-uint64_t tick_u64(const char *name)
-{
-	char text[64];
-
-	tick_text(name, text, sizeof(text));
-	return strtoull(text, NULL, 10);
-}
-
-void tick_set(const char *name, const char *text)
-{
-	int err = tick_write(name, text);
-
-	if (err)
-		require(false, "%s takes \"%s\": %s", name, text, strerror(err));
-}
-
-void tick_set_number(const char *name, long long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", value);
-	tick_set(name, text);
-}
-
-static void parse_lateness(char **at, struct lateness *lateness)
-{
-	lateness->last_ns = strtoull(*at, at, 10);
-	lateness->max_ns = strtoull(*at, at, 10);
-	lateness->sum_ns = strtoull(*at, at, 10);
-	for (size_t i = 0; i < KTEST_BUCKETS; i++)
-		lateness->histogram[i] = strtoull(*at, at, 10);
-}
-
-struct tick_stat tick_stat(void)
-{
-	struct tick_stat stat;
-	char text[4096], *at = text;
-
-	tick_text("stat", text, sizeof(text));
-	stat.enabled = strtol(at, &at, 10);
-	stat.period_ms = strtol(at, &at, 10);
-	stat.counter = strtoull(at, &at, 10);
-	stat.missed = strtoull(at, &at, 10);
-	parse_lateness(&at, &stat.lateness);
-	parse_lateness(&at, &stat.alarm_lateness);
-	if (*at)
-		require(false, "stat ends after its last field, not with \"%s\"", at);
-	return stat;
-}
-
 int64_t now_ns(clockid_t clock)
 {
 	struct timespec now;
@@ -259,18 +130,6 @@ void sleep_ns(int64_t ns)
 
 	while (nanosleep(&left, &left) && errno == EINTR)
 		;
-}
-
-bool wait_for_counter(uint64_t above, int64_t timeout_ns)
-{
-	int64_t end = now_ns(CLOCK_MONOTONIC) + timeout_ns;
-
-	while (tick_u64("counter") <= above) {
-		if (now_ns(CLOCK_MONOTONIC) > end)
-			return false;
-		sleep_ns(NSEC_PER_MSEC / 4);
-	}
-	return true;
 }
 
 int64_t jiffy_ns(void)
@@ -342,7 +201,7 @@ static bool run_test(const struct ktest *test, unsigned int number)
 		run_child(test);
 	waitpid(pid, &status, 0);
 
-	err = module_unload();
+	err = machine_clean();
 	skipped = WIFEXITED(status) && WEXITSTATUS(status) == KTEST_SKIPPED;
 	good = WIFEXITED(status) && !WEXITSTATUS(status);
 	if (err && err != ENOENT) {

@@ -10,6 +10,8 @@
  *				be set, its CPUs taken offline, it may be suspended
  *	SCHED_TICK_VIRTUAL=1	time is virtual: how late a tick is can be asserted
  *	SCHED_TICK_LATENESS_NS=N how late the mean precise tick may be
+ *	SCHED_TICK_TICKER=NAME	what tests of a ticker are about: a named one, not
+ *				the default one
  *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
  */
 #ifndef KTEST_H
@@ -18,10 +20,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
-#define KTEST_DIR	"/sys/kernel/sched_tick"
+#define KTEST_ROOT	"/sys/kernel/sched_tick"
+#define KTEST_TICKERS	KTEST_ROOT "/tickers"
+#define KTEST_CONFIGFS	"/sys/kernel/config/sched_tick"
 #define KTEST_BUCKETS	26
 #define NSEC_PER_MSEC	INT64_C(1000000)
 #define NSEC_PER_SEC	INT64_C(1000000000)
@@ -42,7 +47,7 @@ struct lateness {
 /* The line of the file stat. */
 struct tick_stat {
 	int enabled, period_ms;
-	uint64_t counter, missed;
+	uint64_t counter, missed, stalls;
 	struct lateness lateness, alarm_lateness;
 };
 
@@ -59,14 +64,28 @@ bool in_vm(void);
 bool in_virtual_time(void);
 unsigned int effort(unsigned int count);
 
-/* The module: 0 or an errno. */
+/* Modules, and tickers by mkdir and rmdir: 0 or an errno. */
 int module_load(const char *parameters);
 int module_unload(void);
-void setup(const char *parameters);	/* load, or end the test */
+int helper_load(const char *name, const char *parameters);	/* of tests/kernel/modules */
+uint64_t helper_u64(const char *name, const char *parameter);
+int module_remove(const char *name);
+int ticker_make(const char *name);
+int ticker_remove(const char *name);
+int machine_clean(void);	/* whatever is left of a test */
 
-/* Files: by path, or by name below KTEST_DIR. */
+/* The ticker that a test is about, loaded and made as with these parameters of the module. */
+const char *tick_name(void);
+bool tick_is_named(void);
+int tick_begin(const char *parameters);
+int tick_end(void);
+void setup(const char *parameters);	/* tick_begin(), or end the test */
+void tick_choose(const char *name);	/* another from here on; NULL: that one again */
+
+/* Files: by path, or by name in the ticker's folder. */
 int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
 int file_write(const char *path, const char *text);		/* 0 or errno */
+const char *tick_dir(void);
 int tick_open(const char *name, int flags);
 int tick_write(const char *name, const char *text);
 void tick_text(const char *name, char *text, size_t size);
@@ -74,6 +93,27 @@ uint64_t tick_u64(const char *name);
 void tick_set(const char *name, const char *text);
 void tick_set_number(const char *name, long long value);
 struct tick_stat tick_stat(void);
+
+/* Random reads, writes and polls of the chosen ticker, without end. */
+void tick_disturb(void *seed);
+
+/* uevents of SUBSYSTEM=sched_tick, as the kernel sends them. */
+struct event {
+	char action[16], path[128], event[16];
+	uint64_t lateness_ns;
+	int cpu;	/* -1: none was said */
+};
+
+int events_open(void);
+bool events_next(int fd, struct event *event, int timeout_ms);
+
+/* Our tracepoints: "" for all, or "sched_tick_stall/". Not on two CPUs, see docs/testing.md. */
+void trace_begin(const char *event);
+FILE *trace_end(const char *event);	/* the trace, to be closed */
+
+/* The kernel log from here on: how many lines hold the text. */
+int log_open(void);
+unsigned int log_count(int fd, const char *text);
 
 int64_t now_ns(clockid_t clock);
 void sleep_ns(int64_t ns);

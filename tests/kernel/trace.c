@@ -3,6 +3,7 @@
  * Tracepoints: what they carry, and that an enabled one holds the module.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +15,34 @@
 #define TRACING "/sys/kernel/tracing/"
 #define EVENTS TRACING "events/sched_tick/"
 
+void trace_begin(const char *event)
+{
+	char path[256];
+	int fd = open(TRACING "trace", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	require(fd >= 0, "the trace can be cleared");
+	close(fd);
+	snprintf(path, sizeof(path), EVENTS "%senable", event);
+	require(!file_write(path, "1"), "sched_tick/%s can be enabled", event);
+}
+
+FILE *trace_end(const char *event)
+{
+	char path[256];
+	FILE *trace;
+
+	snprintf(path, sizeof(path), EVENTS "%senable", event);
+	require(!file_write(path, "0"), "sched_tick/%s can be disabled", event);
+	trace = fopen(TRACING "trace", "re");
+	require(trace != NULL, "the trace can be read");
+	return trace;
+}
+
 static void run_trace(void)
 {
 	uint64_t counter, deadline, now, lateness, missed, sum = 0, before;
 	unsigned int ticks = 0, wrong = 0;
-	char line[512], *at;
+	char line[512], name[64], *at;
 	FILE *trace;
 
 	if (access(TRACING "trace", F_OK)) {
@@ -26,26 +50,24 @@ static void run_trace(void)
 		return;
 	}
 	setup("period_ms=10");
-	require(!access(EVENTS, F_OK), "the events are there");
-	require(!file_write(TRACING "trace", "") && !file_write(EVENTS "enable", "1"),
-		"they can be enabled");
+	trace_begin("");
 	check(module_unload() == EWOULDBLOCK, "an enabled tracepoint holds the module");
 	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
 
-	check(!file_write(EVENTS "enable", "0"), "they can be disabled");
-	trace = fopen(TRACING "trace", "re");
-	require(trace != NULL, "the trace can be read");
+	trace = trace_end("");
 	before = 0;
 	while (fgets(line, sizeof(line), trace)) {
 		at = strstr(line, "sched_tick_tick: ");
 		if (!at)
 			continue;
-		if (sscanf(at, "sched_tick_tick: ticker=default counter=%" SCNu64 " deadline_ns=%"
-			   SCNu64 " now_ns=%" SCNu64 " lateness_ns=%" SCNu64, &counter, &deadline,
-			   &now, &lateness) != 4) {
+		if (sscanf(at, "sched_tick_tick: ticker=%63s counter=%" SCNu64 " deadline_ns=%"
+			   SCNu64 " now_ns=%" SCNu64 " lateness_ns=%" SCNu64, name, &counter, &deadline,
+			   &now, &lateness) != 5) {
 			wrong++;
 			continue;
 		}
+		if (strcmp(name, tick_name()))
+			continue;
 		wrong += now - deadline != lateness || (before && counter != before + 1);
 		before = counter;
 		ticks++;
@@ -63,8 +85,7 @@ static void run_trace(void)
 	missed = tick_u64("missed");
 	tick_set("precise", "0");
 	tick_set("period_ms", "1");
-	require(!file_write(TRACING "trace", "") && !file_write(EVENTS "enable", "1"),
-		"they can be enabled again");
+	trace_begin("sched_tick_missed/");
 	tick_set("enabled", "1");
 	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
 	/* What the last tick missed is told by it, so stop with none in flight. */
@@ -73,13 +94,11 @@ static void run_trace(void)
 	tick_set("period_ms", "100");
 	wait_for_counter(tick_u64("counter"), 10 * NSEC_PER_SEC);
 	tick_set("enabled", "0");
-	file_write(EVENTS "enable", "0");
 	missed = tick_u64("missed") - missed;
-	trace = fopen(TRACING "trace", "re");
-	require(trace != NULL, "the trace can be read again");
+	trace = trace_end("sched_tick_missed/");
 	while (fgets(line, sizeof(line), trace)) {
-		at = strstr(line, "sched_tick_missed: ticker=default ");
-		if (at && (at = strstr(at, " missed=")))
+		at = strstr(line, "sched_tick_missed: ticker=");
+		if (at && sscanf(at, "%*s ticker=%63s", name) == 1 && !strcmp(name, tick_name()) && (at = strstr(at, " missed=")))
 			sum += strtoull(at + 8, NULL, 10);
 	}
 	fclose(trace);

@@ -53,7 +53,7 @@ static void run_unload(void)
 	/* Half of them asleep with notify 0, as a shell's reader would be. */
 	sleep_ns(NSEC_PER_SEC / 4);
 
-	err = module_unload();
+	err = tick_end();
 	check(!err, "unload returns with all of them inside: %s", err ? strerror(err) : "done");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
 		waitpid(pollers[i], &status, 0);
@@ -67,7 +67,7 @@ static void run_unload(void)
 	}
 	check(write(writer, "1", 1) < 0 && errno == ENODEV, "enabled takes nothing: ENODEV");
 	close(writer);
-	check(access(KTEST_DIR, F_OK) && access("/sys/module/sched_tick", F_OK), "nothing is left");
+	check(access(KTEST_ROOT, F_OK) && access("/sys/module/sched_tick", F_OK), "nothing is left");
 }
 
 const struct ktest test_unload = { "unload", run_unload, .timeout_s = 120 };
@@ -79,10 +79,10 @@ static const struct {
 	{ "precise", "0" }, { "precise", "1" }, { "notify", "1" }, { "notify", "0" },
 	{ "clock", "realtime" }, { "clock", "boottime" }, { "clock", "monotonic" },
 	{ "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "0" }, { "cpu", "1" }, { "cpu", "-1" },
-	{ "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
+	{ "stall_ms", "1" }, { "stall_ms", "0" }, { "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
 };
 
-static void disturb(void *seed)
+void tick_disturb(void *seed)
 {
 	static unsigned int done;
 	char text[4096];
@@ -109,14 +109,14 @@ static void run_cycles(void)
 	pid_t others[6];
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		others[i] = spawn(disturb, (void *)(i + 1));
+		others[i] = spawn(tick_disturb, (void *)(i + 1));
 	for (unsigned int i = 0; i < cycles; i++) {
-		int err = module_load("period_ms=1");
+		int err = tick_begin("period_ms=1");
 
 		require(!err, "cycle %u loads: %s", i, strerror(err));
 		sleep_ns(rand() % (20 * NSEC_PER_MSEC));
 		ticked += tick_u64("counter") > 0;
-		err = module_unload();
+		err = tick_end();
 		refused += err != 0;
 		if (err)
 			require(false, "cycle %u unloads: %s", i, strerror(err));

@@ -77,18 +77,25 @@ def version():
     raise RuntimeError("dkms.conf names no PACKAGE_VERSION")
 
 
-def _with_sources(kernel, source, script, *arguments):
-    """Run a script in a kernel's root after `make install` into it ($1 is where); returns what it printed."""
+def _with_sources(kernel, source, script, *arguments, beside=None):
+    """Run a script in a kernel's root after `make install` into it ($1 is where); returns what it printed.
+
+    A folder that is given as beside is there as /tmp/beside, and what the script leaves in /tmp/out is returned.
+    """
     folder = roots.root(kernel)
     with roots.locked(roots.beside(folder, ".build")):
         place = f"/usr/src/sched_tick-{version()}"
         make = roots.as_root(["make", "--silent", "-C", str(source), f"DESTDIR={folder}"])
         subprocess.run([*make, "uninstall"], check=True)
         subprocess.run([*make, "install"], check=True)
+        roots.remove(folder / "tmp" / "beside")
+        if beside:
+            subprocess.run(roots.as_root(["cp", "-r", str(beside), str(folder / "tmp" / "beside")]), check=True)
         done = roots.in_root(folder, script, place, roots.release(kernel), version(), *arguments)
         made = folder / "tmp" / "out"
         files = {path.name: path.read_bytes() for path in made.iterdir()} if made.is_dir() else {}
         roots.remove(made)
+        roots.remove(folder / "tmp" / "beside")
         subprocess.run([*make, "uninstall"], check=True)
         assert not (folder / place.lstrip("/")).exists(), "make uninstall left something"
     return done, files
@@ -127,8 +134,7 @@ def build_dkms(kernel, source=TOP):
     done, files = _with_sources(kernel, source, DKMS)
     if done.returncode or not files:
         raise RuntimeError(f"DKMS did not build for Linux {kernel}:\n{done.stdout}")
-    name, module = files.popitem()
-    return lzma.decompress(module) if name.endswith(".xz") else module
+    return _unpacked(*files.popitem())
 
 
 def build_log(kernel, script=WARNINGS, source=TOP):
@@ -137,6 +143,38 @@ def build_log(kernel, script=WARNINGS, source=TOP):
     if done.returncode:
         raise RuntimeError(f"make W=1 failed for Linux {kernel}:\n{done.stdout}")
     return done.stdout
+
+
+# As anybody else's module would be built: docs/subscribe.md.
+OTHERS = """
+rm -rf /tmp/out
+mkdir /tmp/out
+make -C "/lib/modules/$2/build" M="$1/src" modules
+make -C "/lib/modules/$2/build" M=/tmp/beside SCHED_TICK_SRC="$1/src" \\
+    KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" W=1 modules
+cp /tmp/beside/*.ko /tmp/out
+"""
+
+
+def build_others(kernel):
+    """Build tests/kernel/modules against the symbols that ours exports; returns them by file name, and make's words."""
+    done, files = _with_sources(kernel, TOP, OTHERS, beside=TOP / "tests" / "kernel" / "modules")
+    if done.returncode:
+        raise RuntimeError(f"modules that use ours do not build for Linux {kernel}:\n{done.stdout}")
+    return files, done.stdout
+
+
+def kernel_module(kernel, path):
+    """One of the kernel's own modules, by its path below kernel/; None if it is built in."""
+    base = roots.root(kernel) / "lib" / "modules" / roots.release(kernel) / "kernel"
+    for file in (base / f"{path}.ko", base / f"{path}.ko.xz"):
+        if file.exists():
+            return _unpacked(file.name, file.read_bytes())
+    return None
+
+
+def _unpacked(name, content):
+    return lzma.decompress(content) if name.endswith(".xz") else content
 
 
 def ktest():
@@ -166,8 +204,8 @@ def _initramfs(path, files):
 class Machine:
     """A kernel, a module and a mode; boot() as often as wanted."""
 
-    def __init__(self, kernel, mode, module):
-        self.kernel, self.mode, self.module = kernel, mode, module
+    def __init__(self, kernel, mode, module, others=None):
+        self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
 
     def _command(self, folder, report="stdio,id=report", options=""):
         root, release = roots.root(self.kernel), roots.release(self.kernel)
@@ -187,7 +225,8 @@ class Machine:
             "job.env": (environment.encode(), 0o644),
             "sched_tick.ko": (self.module, 0o644),
             "ktest": (ktest().read_bytes(), 0o755),
-        }
+            "configfs.ko": (kernel_module(self.kernel, "fs/configfs/configfs"), 0o644),
+        } | {name: (content, 0o644) for name, content in self.others.items()}
         _initramfs(f"{folder}/initramfs", files)
 
     def boot(self, job, timeout=600, echo=False, options=""):
@@ -264,7 +303,7 @@ def parse_ktap(report):
 def main():
     """vm.py KERNEL MODE [TEST...]: build, boot and run in-machine tests by hand."""
     kernel, mode, *names = sys.argv[1:]
-    machine = Machine(kernel, mode, build_dkms(kernel))
+    machine = Machine(kernel, mode, build_dkms(kernel), build_others(kernel)[0])
     result = machine.boot(f"{os.environ.get('JOB_ENV', '')} /ktest {' '.join(names)}", timeout=3600, echo=True)
     print(result.verdict, *result.bad_lines, sep="\n")
     if result.verdict.startswith("none"):

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * uevents: what is told, when, and above all when not.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define NAMED_PATH "/kernel/sched_tick/tickers/n"
+
+int events_open(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	require(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)),
+		"uevents can be listened to");
+	return fd;
+}
+
+/* Whether the message is one of ours. */
+static bool parse(const char *message, ssize_t length, struct event *event)
+{
+	bool ours = false;
+
+	*event = (struct event){ .cpu = -1 };
+	for (const char *at = message; at < message + length; at += strlen(at) + 1) {
+		sscanf(at, "ACTION=%15s", event->action);
+		sscanf(at, "DEVPATH=%127s", event->path);
+		sscanf(at, "SCHED_TICK_EVENT=%15s", event->event);
+		sscanf(at, "SCHED_TICK_CPU=%d", &event->cpu);
+		sscanf(at, "SCHED_TICK_LATENESS_NS=%" SCNu64, &event->lateness_ns);
+		ours |= !strcmp(at, "SUBSYSTEM=sched_tick");
+	}
+	return ours;
+}
+
+bool events_next(int fd, struct event *event, int timeout_ms)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+	char message[4096];
+
+	while (poll(&poller, 1, timeout_ms) == 1) {
+		ssize_t length = recv(fd, message, sizeof(message) - 1, 0);
+
+		if (length < 0)
+			require(false, "a uevent is received: %s", strerror(errno));
+		message[length] = '\0';
+		if (parse(message, length, event))
+			return true;
+	}
+	return false;
+}
+
+static void expect(int fd, const char *action, const char *path, const char *what)
+{
+	struct event event = { };
+	bool came = events_next(fd, &event, 10000);
+
+	check(came && !strcmp(event.action, action) && !strcmp(event.path, path) &&
+	      !strcmp(event.event, what), "%s %s %s: %s %s %s", action, path, what, event.action,
+	      event.path, event.event);
+}
+
+static unsigned int count_events(int fd, int quiet_ms, struct event *last)
+{
+	unsigned int count = 0;
+
+	while (events_next(fd, last, quiet_ms))
+		count++;
+	return count;
+}
+
+static void run_events(void)
+{
+	struct event event;
+	unsigned int count;
+	int fd = events_open();
+
+	require(!module_load("period_ms=50"), "module loads, enabled");
+	expect(fd, "add", "/kernel/sched_tick", "");
+	check(!access(KTEST_ROOT "/alarm_lateness/bounds_ns", F_OK), "when the files are there");
+	check(count_events(fd, 2500, &event) == 0, "that it was enabled from the start is no change");
+	require(!ticker_make("n"), "a ticker is made");
+	expect(fd, "add", NAMED_PATH, "");
+
+	tick_choose("n");
+	tick_set("enabled", "1");
+	expect(fd, "change", NAMED_PATH, "enabled");
+	tick_set("enabled", "1");
+	tick_set("period_ms", "20");
+	tick_set("precise", "0");
+	check(count_events(fd, 2500, &event) == 0, "what changes nothing of it tells nothing");
+	tick_set("enabled", "0");
+	expect(fd, "change", NAMED_PATH, "disabled");
+	tick_choose("default");
+	tick_set("enabled", "0");
+	expect(fd, "change", "/kernel/sched_tick", "disabled");
+
+	sleep_ns(3 * NSEC_PER_SEC / 2);
+	tick_choose("n");
+	for (int i = 0; i < 1001; i++)
+		tick_set_number("enabled", !(i & 1));
+	count = count_events(fd, 2500, &event);
+	check(count >= 1 && count <= 3, "1001 changes at once are told in %u events", count);
+	check(!strcmp(event.event, "enabled"), "of which the last tells how it is: %s", event.event);
+	for (int i = 0; i < 1000; i++)
+		tick_set_number("enabled", i & 1);
+	count = count_events(fd, 2500, &event);
+	check(!(count & 1) && count <= 2, "1000 changes back and forth in %u", count);
+	check(tick_u64("enabled") == 1, "having come back to 1");
+
+	require(!ticker_remove("n"), "the ticker is removed");
+	expect(fd, "remove", NAMED_PATH, "");
+	require(!module_unload(), "module unloads");
+	expect(fd, "remove", "/kernel/sched_tick", "");
+	check(count_events(fd, 1500, &event) == 0, "and that is all");
+	close(fd);
+}
+
+const struct ktest test_events = { "events", run_events, .timeout_s = 120 };
+
+static void run_quiet_hour(void)
+{
+	uint64_t ticks;
+	struct event event;
+	int fd = events_open();
+
+	setup("period_ms=100");
+	expect(fd, "add", tick_dir() + strlen("/sys"), "");
+	if (tick_is_named())
+		note("%u more while it was set up", count_events(fd, 2000, &event));
+	tick_set("notify", "1");
+	tick_set("stall_ms", "50");
+	ticks = tick_u64("counter");
+	sleep_ns(3600 * NSEC_PER_SEC);
+	ticks = tick_u64("counter") - ticks;
+	check(ticks == 36000, "%" PRIu64 " ticks in an hour", ticks);
+	check(!tick_u64("stalls"), "no stall");
+	check(count_events(fd, 100, &event) == 0, "no event");
+	close(fd);
+}
+
+const struct ktest test_quiet_hour = {
+	"quiet_hour", run_quiet_hour, .timeout_s = 4000, .needs_virtual = true, .on_request = true
+};

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Very many tickers at once.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ktest.h"
+
+static const char *numbered(unsigned int i)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "t%u", i);
+	return name;
+}
+
+/* KiB of kernel memory, without names and inodes of files that were only looked up. */
+static uint64_t slab_kb(void)
+{
+	char text[8192], *at;
+
+	file_write("/proc/sys/vm/drop_caches", "2");
+	/* They are freed a while later. */
+	sleep_ns(2 * NSEC_PER_SEC);
+	if (file_read("/proc/meminfo", text, sizeof(text)) || !(at = strstr(text, "\nSlab:")))
+		require(false, "/proc/meminfo reads");
+	return strtoull(at + strlen("\nSlab:"), NULL, 10);
+}
+
+static void make_all(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		int err = ticker_make(numbered(i));
+
+		if (err)
+			require(false, "mkdir of number %u: %s", i, strerror(err));
+	}
+}
+
+static void set_all(unsigned int count, const char *name, const char *text)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		tick_choose(numbered(i));
+		tick_set(name, text);
+	}
+}
+
+static void remove_all(unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		int err = ticker_remove(numbered(i));
+
+		if (err)
+			require(false, "rmdir of number %u: %s", i, strerror(err));
+	}
+}
+
+/* Wait for a moment so long after a multiple of 100 ms; returns that multiple. */
+static int64_t sleep_to(int64_t past_ns)
+{
+	int64_t now = now_ns(CLOCK_MONOTONIC), grid = 100 * NSEC_PER_MSEC;
+	int64_t multiple = (now / grid + 1) * grid;
+
+	sleep_ns(multiple + past_ns - now);
+	return multiple;
+}
+
+static void run_thousand(void)
+{
+	const unsigned int count = 1000;
+	unsigned int right = 0, missed = 0;
+	int64_t begin;
+
+	require(!module_load("enabled=0"), "module loads");
+	make_all(count);
+	set_all(count, "period_ms", "100");
+	set_all(count, "phase_ms", "0");
+	/* All within one period, and a minute later, right after their ticks, out again. */
+	begin = sleep_to(NSEC_PER_MSEC);
+	set_all(count, "enabled", "1");
+	require(now_ns(CLOCK_MONOTONIC) < begin + 100 * NSEC_PER_MSEC, "enabled within one period");
+	sleep_ns(begin + 60 * NSEC_PER_SEC + 20 * NSEC_PER_MSEC - now_ns(CLOCK_MONOTONIC));
+	set_all(count, "enabled", "0");
+	require(now_ns(CLOCK_MONOTONIC) < begin + 60 * NSEC_PER_SEC + 100 * NSEC_PER_MSEC,
+		"disabled within one period");
+	for (unsigned int i = 0; i < count; i++) {
+		struct tick_stat stat;
+
+		tick_choose(numbered(i));
+		stat = tick_stat();
+		right += stat.counter == 600;
+		missed += stat.missed;
+	}
+	check(right == count, "%u of %u tickers have 600 ticks in a minute of 100 ms", right, count);
+	check(!missed, "%u missed", missed);
+	remove_all(count);
+}
+
+const struct ktest test_thousand = {
+	"thousand", run_thousand, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};
+
+static void run_ten_thousand(void)
+{
+	const unsigned int count = 10000;
+	uint64_t slab[3], ticks = 0, missed = 0;
+	int64_t started;
+
+	require(!module_load("enabled=0 max_tickers=10000"), "module loads");
+	/* As many before: what sysfs and configfs keep for the next time is no leak, which would come again. */
+	make_all(count);
+	set_all(count, "enabled", "1");
+	remove_all(count);
+	slab[0] = slab_kb();
+	started = now_ns(CLOCK_MONOTONIC);
+	make_all(count);
+	note("mkdir: %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
+	set_all(count, "enabled", "1");
+	sleep_ns(10 * NSEC_PER_SEC);
+	slab[1] = slab_kb();
+	set_all(count, "enabled", "0");
+	for (unsigned int i = 0; i < count; i++) {
+		struct tick_stat stat;
+
+		tick_choose(numbered(i));
+		stat = tick_stat();
+		if (stat.counter + stat.missed < 10)
+			require(false, "number %u: %" PRIu64 " ticks, %" PRIu64 " missed", i,
+				stat.counter, stat.missed);
+		ticks += stat.counter;
+		missed += stat.missed;
+	}
+	check(ticks >= 10 * (uint64_t)count && !missed, "%u tickers at 1 s for 10 s: %" PRIu64 " ticks, %"
+	      PRIu64 " missed", count, ticks, missed);
+	started = now_ns(CLOCK_MONOTONIC);
+	remove_all(count);
+	note("rmdir: %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
+	slab[2] = slab_kb();
+	note("slab: %" PRIu64 " KiB before, %" PRIu64 " with them, %" PRIu64 " after", slab[0], slab[1],
+	     slab[2]);
+	note("%" PRIu64 " bytes each", (slab[1] - slab[0]) * 1024 / count);
+	check(slab[1] > slab[0] + count && slab[2] < slab[0] + (slab[1] - slab[0]) / 100, "memory is back");
+}
+
+const struct ktest test_ten_thousand = {
+	"ten_thousand", run_ten_thousand, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};

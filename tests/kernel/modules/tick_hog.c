@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Takes a CPU away while it is being loaded: nothing else is scheduled on it, and
+ * with irqs_off no interrupt is taken either. Says when, on CLOCK_MONOTONIC.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/completion.h>
+#include <linux/err.h>
+#include <linux/irqflags.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/preempt.h>
+#include <linux/printk.h>
+#include <linux/sched/task.h>
+
+static unsigned int cpu;
+module_param(cpu, uint, 0444);
+
+static unsigned int ms = 50;
+module_param(ms, uint, 0444);
+
+static bool irqs_off;
+module_param(irqs_off, bool, 0444);
+
+static unsigned long long begin_ns;
+module_param(begin_ns, ullong, 0444);
+
+static unsigned long long end_ns;
+module_param(end_ns, ullong, 0444);
+
+static DECLARE_COMPLETION(hog_done);
+
+static int hog_run(void *unused)
+{
+	unsigned long flags = 0;
+
+	pr_info("begin\n");
+	preempt_disable();
+	if (irqs_off)
+		local_irq_save(flags);
+	begin_ns = ktime_get_ns();
+	do {
+		cpu_relax();
+		end_ns = ktime_get_ns();
+	} while (end_ns - begin_ns < ms * (u64)NSEC_PER_MSEC);
+	pr_info("end\n");
+	if (irqs_off)
+		local_irq_restore(flags);
+	preempt_enable();
+	complete(&hog_done);
+	return 0;
+}
+
+static int __init hog_init(void)
+{
+	struct task_struct *task;
+
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -ENXIO;
+	task = kthread_create(hog_run, NULL, "tick_hog");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	/* Until it is known to have returned, its text must stay. */
+	get_task_struct(task);
+	kthread_bind(task, cpu);
+	wake_up_process(task);
+	wait_for_completion(&hog_done);
+	kthread_stop(task);
+	put_task_struct(task);
+	return 0;
+}
+
+static void __exit hog_exit(void)
+{
+}
+
+module_init(hog_init);
+module_exit(hog_exit);
+
+MODULE_DESCRIPTION("Takes a CPU away for a while, to see what sched_tick says of it");
+MODULE_AUTHOR("The sched_tick developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A subscriber that tests what is promised to subscribers.
+ *
+ * With cycles it subscribes and unsubscribes that often while it is loaded, at
+ * any moment of a tick, and counts what may never happen. Without, it stays
+ * subscribed, and takes sleep_ms for every tick.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/random.h>
+
+#include "sched_tick.h"
+
+static char *ticker = "default";
+module_param(ticker, charp, 0444);
+
+static unsigned int cycles;
+module_param(cycles, uint, 0444);
+
+static unsigned int sleep_ms;
+module_param(sleep_ms, uint, 0644);
+
+static unsigned int pause_us = 3000;
+module_param(pause_us, uint, 0444);
+
+static unsigned long calls;
+module_param(calls, ulong, 0444);
+
+/* Calls after unsubscribe returned, two calls at a time, ticks told twice. */
+static unsigned long wrong;
+module_param(wrong, ulong, 0444);
+
+static bool subscribed;
+static bool inside;
+static u64 last_counter;
+
+static void subscriber_tick(struct sched_tick_subscriber *subscriber,
+			    const struct sched_tick_info *info)
+{
+	if (inside || !READ_ONCE(subscribed) || info->counter <= last_counter ||
+	    info->now_ns < info->deadline_ns)
+		wrong++;
+	inside = true;
+	last_counter = info->counter;
+	calls++;
+	if (sleep_ms)
+		msleep(sleep_ms);
+	if (!READ_ONCE(subscribed))
+		wrong++;
+	inside = false;
+}
+
+static struct sched_tick_subscriber subscriber = { .tick = subscriber_tick };
+
+static int subscriber_cycle(void)
+{
+	unsigned int pause;
+	int err;
+
+	WRITE_ONCE(subscribed, true);
+	err = sched_tick_subscribe(ticker, &subscriber);
+	if (err)
+		return err;
+	if (sched_tick_subscribe(ticker, &subscriber) != -EBUSY)
+		wrong++;
+	get_random_bytes(&pause, sizeof(pause));
+	pause %= pause_us;
+	usleep_range(pause, pause + 1);
+	sched_tick_unsubscribe(&subscriber);
+	WRITE_ONCE(subscribed, false);
+	return 0;
+}
+
+static int __init subscriber_init(void)
+{
+	struct sched_tick_subscriber without = { };
+	unsigned int i;
+	int err;
+
+	if (sched_tick_subscribe(ticker, &without) != -EINVAL ||
+	    sched_tick_subscribe(NULL, &subscriber) != -EINVAL ||
+	    sched_tick_subscribe("no such ticker", &subscriber) != -ENOENT)
+		wrong++;
+	/* One that is not subscribed is left alone. */
+	sched_tick_unsubscribe(&without);
+
+	for (i = 0; i < cycles; i++) {
+		err = subscriber_cycle();
+		if (err)
+			return err;
+	}
+	if (cycles)
+		return 0;
+	WRITE_ONCE(subscribed, true);
+	return sched_tick_subscribe(ticker, &subscriber);
+}
+
+static void __exit subscriber_exit(void)
+{
+	sched_tick_unsubscribe(&subscriber);
+}
+
+module_init(subscriber_init);
+module_exit(subscriber_exit);
+
+MODULE_DESCRIPTION("Tests of what sched_tick promises to subscribers");
+MODULE_AUTHOR("The sched_tick developers");
+MODULE_LICENSE("GPL");

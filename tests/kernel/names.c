@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Named tickers: what they may be called, how many there may be, and their end
+ * in the midst of traffic.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+static bool is_there(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), KTEST_TICKERS "/%s/counter", name);
+	return !access(path, F_OK);
+}
+
+/* Make it, see it, remove it, see it gone; or be refused and see nothing. */
+static bool try_name(const char *name, int expected)
+{
+	int err = ticker_make(name);
+
+	if (err != expected) {
+		note("mkdir \"%s\": %s", name, strerror(err));
+		if (!err)
+			ticker_remove(name);
+		return false;
+	}
+	if (err)
+		return !is_there(name);
+	return is_there(name) && !ticker_remove(name) && !is_there(name);
+}
+
+static const struct {
+	const char *name;
+	int err;
+} names[] = {
+	{ "counter", 0 },
+	{ "tickers", 0 },
+	{ "enabled", 0 },
+	{ "period_ms", 0 },
+	{ "lateness", 0 },
+	{ "sched_tick", 0 },
+	{ "uevent", 0 },
+	{ "-", 0 },
+	{ "--help", 0 },
+	{ "a..b", 0 },
+	{ "12345678901234567890123456789012", 0 },
+	{ "default", EEXIST },
+	{ "123456789012345678901234567890123", EINVAL },
+	{ ".hidden", EINVAL },
+	{ "...", EINVAL },
+	{ "two words", EINVAL },
+	{ "per%cent%s%n", EINVAL },
+	{ "line\nfeed", EINVAL },
+	{ "\xc3\xa4", EINVAL },
+};
+
+static void run_names(void)
+{
+	int log = log_open(), wrong = 0;
+	char name[256];
+
+	require(!module_load("enabled=0"), "module loads");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		check(try_name(names[i].name, names[i].err), "%zu: %s", i,
+		      names[i].err ? strerror(names[i].err) : names[i].name);
+
+	for (int c = 1; c < 256; c++) {
+		bool good = c < 128 && (isalnum(c) || strchr("_.-", c));
+
+		if (c == '/')
+			continue;
+		snprintf(name, sizeof(name), "a%cb", c);
+		wrong += !try_name(name, good ? 0 : EINVAL);
+		snprintf(name, sizeof(name), "%c", c);
+		/* By itself, a dot is a folder that is there. */
+		if (c != '.')
+			wrong += !try_name(name, good ? 0 : EINVAL);
+	}
+	check(!wrong, "every byte, alone and between two letters: %d wrong", wrong);
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	check(try_name(name, EINVAL), "255 letters are too many");
+	check(log_count(log, "") == 0, "none of this is in the log");
+	close(log);
+}
+
+const struct ktest test_names = { "names", run_names, .timeout_s = 120 };
+
+static void run_limits(void)
+{
+	require(!module_load("enabled=0 max_tickers=3"), "module loads");
+	check(!ticker_make("a") && !ticker_make("b") && !ticker_make("c"), "three of three");
+	check(ticker_make("d") == ENOSPC, "the next one: ENOSPC");
+	check(ticker_make("a") == EEXIST, "one that is there: EEXIST");
+	check(ticker_make("with space") == EINVAL, "one that may not be: EINVAL");
+	check(!is_there("d"), "what was refused is not there");
+	check(module_unload() == EWOULDBLOCK, "the module stays while they are there");
+	check(!ticker_remove("b") && !ticker_make("d"), "one goes, one may come");
+	check(ticker_remove("b") == ENOENT, "none goes twice: ENOENT");
+	check(!ticker_remove("a") && !ticker_remove("c") && !ticker_remove("d"), "all go");
+	check(!module_unload(), "and so does the module");
+
+	require(!module_load("enabled=0 max_tickers=0"), "module loads again");
+	check(ticker_make("a") == ENOSPC, "none of none");
+}
+
+const struct ktest test_limits = { "limits", run_limits, .timeout_s = 60 };
+
+/* Asleep in poll(2) until the ticker goes; exits 0 if it then learns that it is gone. */
+static void sleep_until_gone(void *file)
+{
+	struct pollfd poller = { .fd = tick_open(file, O_RDONLY), .events = POLLPRI };
+	char text[64];
+
+	while (poller.fd >= 0 && pread(poller.fd, text, sizeof(text), 0) > 0)
+		if (poll(&poller, 1, -1) != 1)
+			_exit(1);
+	_exit(errno == ENODEV ? 0 : 2);
+}
+
+static void run_rmdir(void)
+{
+	unsigned int rounds = effort(300), ticked = 0, wrong = 0;
+	pid_t pollers[4], others[4];
+	int fd, status;
+	char text[64];
+
+	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
+	tick_choose("t");
+	check(tick_u64("enabled") == 0, "it is born disabled");
+	tick_set("period_ms", "1");
+	tick_set("enabled", "1");
+	fd = tick_open("stat", O_RDONLY);
+	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
+		pollers[i] = spawn(sleep_until_gone, i & 1 ? "enabled" : "counter");
+	wait_for_counter(10, 10 * NSEC_PER_SEC);
+	sleep_ns(NSEC_PER_SEC / 4);
+	check(!ticker_remove("t"), "it is removed while it ticks");
+	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
+		waitpid(pollers[i], &status, 0);
+		wrong += status != 0;
+	}
+	check(!wrong, "pollers on counter and on enabled wake to ENODEV: %u did not", wrong);
+	check(read(fd, text, sizeof(text)) < 0 && errno == ENODEV, "its files read ENODEV");
+	close(fd);
+	check(!ticker_make("t") && tick_u64("counter") == 0, "a new one of that name starts at 0");
+	ticker_remove("t");
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		others[i] = spawn(tick_disturb, (void *)(i + 1));
+	for (unsigned int i = 0; i < rounds; i++) {
+		int err = ticker_make("t");
+
+		if (err)
+			require(false, "round %u: mkdir: %s", i, strerror(err));
+		tick_write("period_ms", "1");
+		tick_write("enabled", "1");
+		sleep_ns(rand() % (5 * NSEC_PER_MSEC));
+		ticked += tick_u64("counter") > 0;
+		err = ticker_remove("t");
+		if (err)
+			require(false, "round %u: rmdir: %s", i, strerror(err));
+	}
+	reap(others, ARRAY_SIZE(others));
+	check(ticked > rounds / 10, "%u times made and removed under readers, writers and pollers, having ticked in %u",
+	      rounds, ticked);
+}
+
+const struct ktest test_rmdir = { "rmdir", run_rmdir, .timeout_s = 600 };

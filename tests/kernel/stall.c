@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stalls made on purpose: tick_hog takes the CPU away from a pinned ticker. What
+ * is told of it has to be the truth, and in time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define PERIOD_MS 10
+
+int log_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	require(fd >= 0 && lseek(fd, 0, SEEK_END) >= 0, "the kernel log can be read");
+	return fd;
+}
+
+/* The next line since log_open(): what follows the first semicolon of a record. */
+static bool log_next(int fd, char *line, size_t size)
+{
+	char record[8192];
+	ssize_t length = read(fd, record, sizeof(record) - 1);
+	char *at;
+
+	if (length < 0)
+		return false;
+	record[length] = '\0';
+	at = strchr(record, ';');
+	snprintf(line, size, "%.*s", (int)size - 1, at ? at + 1 : record);
+	line[strcspn(line, "\n")] = '\0';
+	return true;
+}
+
+unsigned int log_count(int fd, const char *text)
+{
+	unsigned int count = 0;
+	char line[512];
+
+	while (log_next(fd, line, sizeof(line))) {
+		if (!strstr(line, text))
+			continue;
+		note("log: %s", line);
+		count++;
+	}
+	return count;
+}
+
+static int hog(int cpu, int ms, bool irqs_off)
+{
+	char parameters[64];
+
+	snprintf(parameters, sizeof(parameters), "cpu=%d ms=%d irqs_off=%d", cpu, ms, irqs_off);
+	return helper_load("tick_hog", parameters);
+}
+
+/* Lateness in the stall event of the trace, in ms; -1 unless there is exactly one. */
+static int64_t traced_stall_ms(FILE *trace)
+{
+	int64_t lateness_ms = -1;
+	unsigned int count = 0;
+	char line[512], *at;
+
+	while (fgets(line, sizeof(line), trace)) {
+		at = strstr(line, "sched_tick_stall: ");
+		if (!at || !(at = strstr(at, " lateness_ns=")))
+			continue;
+		lateness_ms = strtoull(at + strlen(" lateness_ns="), NULL, 10) / NSEC_PER_MSEC;
+		count++;
+	}
+	fclose(trace);
+	return count == 1 ? lateness_ms : -1;
+}
+
+static void check_stall(int ms, bool irqs_off, int precise)
+{
+	const int64_t period_ns = PERIOD_MS * NSEC_PER_MSEC;
+	/* The hog may begin right before a deadline or right after one. */
+	int stall_ms = ms / 2, log;
+	struct tick_stat before, after;
+	int64_t begin, end, deadline, truth, off, alarm, reported;
+	char what[64], line[512], order[8] = "";
+	uint64_t missed;
+
+	snprintf(what, sizeof(what), "%d ms, %s, precise %d", ms, irqs_off ? "interrupts off" : "busy",
+		 precise);
+	tick_set_number("stall_ms", stall_ms);
+	tick_set_number("precise", precise);
+	tick_set("enabled", "1");
+	sleep_ns(10 * period_ns);
+	tick_set("reset", "1");
+	before = tick_stat();
+	log = log_open();
+	trace_begin("sched_tick_stall/");
+	require(!hog(0, ms, irqs_off), "%s: the hog had the CPU", what);
+	begin = helper_u64("tick_hog", "begin_ns");
+	end = helper_u64("tick_hog", "end_ns");
+	module_remove("tick_hog");
+	sleep_ns(10 * period_ns);
+	tick_set("enabled", "0");
+	after = tick_stat();
+	reported = traced_stall_ms(trace_end("sched_tick_stall/"));
+
+	deadline = (begin / period_ns + 1) * period_ns;
+	truth = end - deadline;
+	off = after.lateness.max_ns - truth;
+	/* The wheel wakes the work a jiffy or two after the deadline anyhow. */
+	check(off >= -period_ns && off < period_ns && (!precise || llabs(off) < NSEC_PER_MSEC),
+	      "%s: lateness %" PRIu64 " ns, the truth is %" PRId64, what, after.lateness.max_ns, truth);
+	check(after.stalls == before.stalls + 1, "%s: one stall", what);
+	missed = after.missed - before.missed;
+	if (precise)
+		check(missed == (uint64_t)((end - deadline) / period_ns), "%s: %" PRIu64 " missed, of %"
+		      PRId64, what, missed, (end - deadline) / period_ns);
+	alarm = after.alarm_lateness.max_ns;
+	if (precise && irqs_off)
+		check(llabs(alarm - truth) < NSEC_PER_MSEC,
+		      "%s: the alarm was as late: %" PRId64 " ns", what, alarm);
+	else if (precise)
+		check(alarm < NSEC_PER_MSEC, "%s: the alarm was in time: %" PRId64 " ns", what, alarm);
+
+	if (irqs_off)
+		check(llabs(reported - truth / NSEC_PER_MSEC) <= 1, "%s: traced once, at its end: %"
+		      PRId64 " ms late", what, reported);
+	else
+		check(reported == stall_ms, "%s: traced once, when it was %" PRId64 " ms late", what,
+		      reported);
+	/* b: the hog began, s: we report a stall, e: the hog ended. */
+	while (log_next(log, line, sizeof(line)) && strlen(order) < sizeof(order) - 1) {
+		if (strstr(line, "tick_hog: begin"))
+			strcat(order, "b");
+		if (strstr(line, "tick_hog: end"))
+			strcat(order, "e");
+		if (strstr(line, "sched_tick: ") && strstr(line, ": stalled on CPU 0, tick overdue by "))
+			strcat(order, "s");
+	}
+	close(log);
+	check(!strcmp(order, irqs_off ? "bes" : "bse"), "%s: one line in the log, %s: %s", what,
+	      irqs_off ? "when it can be" : "before the end", order);
+}
+
+static void run_stalls(void)
+{
+	setup("enabled=0 period_ms=10");
+	tick_set("phase_ms", "0");
+	tick_set("cpu", "0");
+	check_stall(50, false, 1);
+	check_stall(500, false, 1);
+	check_stall(5000, false, 1);
+	check_stall(50, true, 1);
+	check_stall(500, true, 1);
+	check_stall(5000, true, 1);
+	/* So that none of the lines is held back: ten in five seconds may pass. */
+	sleep_ns(6 * NSEC_PER_SEC);
+	check_stall(500, false, 0);
+	check_stall(5000, false, 0);
+
+	/* Off, and a stall that ends with its ticker. */
+	tick_set("stall_ms", "0");
+	tick_set("enabled", "1");
+	hog(0, 100, false);
+	module_remove("tick_hog");
+	check(tick_u64("stalls") == 8, "none is seen where none is asked for");
+}
+
+const struct ktest test_stalls = {
+	"stalls", run_stalls, .timeout_s = 600, .needs_vm = true, .needs_virtual = true
+};
+
+static void hog_cpu1(void *unused)
+{
+	_exit(hog(1, 5000, false));
+}
+
+/* With a second CPU to look from, while the first is still stuck. */
+static void run_stalls_seen(void)
+{
+	struct tick_stat first, second;
+	struct event event = { };
+	int fd, log, status;
+	pid_t child;
+
+	if (access("/sys/devices/system/cpu/cpu1", F_OK)) {
+		skip("stalls_seen", "one CPU");
+		return;
+	}
+	setup("period_ms=10");
+	tick_set("cpu", "1");
+	tick_set("stall_ms", "1000");
+	sleep_ns(2 * NSEC_PER_SEC);
+	fd = events_open();
+	log = log_open();
+	first = tick_stat();
+	child = spawn(hog_cpu1, NULL);
+	do
+		require(events_next(fd, &event, 20000), "an event comes");
+	while (strcmp(event.event, "stall"));
+	check(!waitpid(child, &status, WNOHANG), "while CPU 1 is still stuck");
+	check(event.cpu == 1, "the event names CPU %d", event.cpu);
+	check(log_count(log, ": stalled on CPU 1, tick overdue by ") == 1, "so does the log, once");
+	first = tick_stat();
+	sleep_ns(NSEC_PER_SEC / 4);
+	second = tick_stat();
+	check(first.stalls >= 1, "stalls says it: %" PRIu64, first.stalls);
+	if (!waitpid(child, &status, WNOHANG))
+		check(second.counter == first.counter && second.missed > first.missed,
+		      "counter stands still at %" PRIu64 ", missed grows: %" PRIu64 ", %" PRIu64,
+		      first.counter, first.missed, second.missed);
+	waitpid(child, &status, 0);
+	require(events_next(fd, &event, 20000) && !strcmp(event.event, "recovered"),
+		"recovered: %s", event.event);
+	check(event.lateness_ns > 4900 * (uint64_t)NSEC_PER_MSEC,
+	      "after a lateness of %" PRIu64 " ns in total", event.lateness_ns);
+	check(tick_stat().lateness.max_ns >= event.lateness_ns, "which lateness/max_ns knows");
+
+	/* Nothing of a stall is left behind if the ticker is stopped in it. */
+	sleep_ns(2 * NSEC_PER_SEC);
+	module_remove("tick_hog");
+	child = spawn(hog_cpu1, NULL);
+	do
+		require(events_next(fd, &event, 20000), "another event comes");
+	while (strcmp(event.event, "stall"));
+	tick_set("enabled", "0");
+	if (!waitpid(child, &status, WNOHANG)) {
+		require(events_next(fd, &event, 20000) && !strcmp(event.event, "recovered"),
+			"stopped while stuck, it says recovered: %s", event.event);
+		check(waitpid(child, &status, WNOHANG) == 0, "at once");
+		require(events_next(fd, &event, 20000) && !strcmp(event.event, "disabled"),
+			"and disabled: %s", event.event);
+	}
+	close(log);
+	close(fd);
+}
+
+const struct ktest test_stalls_seen = {
+	"stalls_seen", run_stalls_seen, .timeout_s = 180, .needs_vm = true
+};

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module, the ticker that a test is about, and its files.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+int module_insert(const char *path, const char *parameters)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (syscall(SYS_finit_module, fd, parameters, 0))
+		err = errno;
+	close(fd);
+	return err;
+}
+
+int module_remove(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? errno : 0;
+}
+
+int module_load(const char *parameters)
+{
+	return module_insert(getenv("SCHED_TICK_KO") ?: "sched_tick.ko", parameters);
+}
+
+int module_unload(void)
+{
+	return module_remove("sched_tick");
+}
+
+int helper_load(const char *name, const char *parameters)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/%s.ko", name);
+	return module_insert(path, parameters);
+}
+
+uint64_t helper_u64(const char *name, const char *parameter)
+{
+	char path[PATH_MAX], text[64];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", name, parameter);
+	err = file_read(path, text, sizeof(text));
+	if (err)
+		require(false, "%s can be read: %s", path, strerror(err));
+	return strtoull(text, NULL, 10);
+}
+
+const char *tick_name(void)
+{
+	return getenv("SCHED_TICK_TICKER") ?: "default";
+}
+
+bool tick_is_named(void)
+{
+	return getenv("SCHED_TICK_TICKER") != NULL;
+}
+
+static const char *dir_of(const char *name)
+{
+	static char dir[PATH_MAX];
+
+	snprintf(dir, sizeof(dir), strcmp(name, "default") ? KTEST_TICKERS "/%s" : KTEST_ROOT, name);
+	return dir;
+}
+
+static const char *chosen;
+
+void tick_choose(const char *name)
+{
+	chosen = name;
+}
+
+const char *tick_dir(void)
+{
+	return dir_of(chosen ?: tick_name());
+}
+
+static int ticker_path(char *path, size_t size, const char *name)
+{
+	return snprintf(path, size, "%s/%s", KTEST_CONFIGFS, name);
+}
+
+int ticker_make(const char *name)
+{
+	char path[PATH_MAX];
+
+	ticker_path(path, sizeof(path), name);
+	return mkdir(path, 0755) ? errno : 0;
+}
+
+int ticker_remove(const char *name)
+{
+	char path[PATH_MAX];
+
+	ticker_path(path, sizeof(path), name);
+	return rmdir(path) ? errno : 0;
+}
+
+/* A named ticker is given what the module's parameters would give the default one. */
+int tick_begin(const char *parameters)
+{
+	const char *period = strstr(parameters, "period_ms=");
+	char text[32] = "";
+	int err;
+
+	if (!tick_is_named())
+		return module_load(parameters);
+	err = module_load("enabled=0") ?: ticker_make(tick_name());
+	if (!err && period && sscanf(period, "period_ms=%31[0-9]", text) == 1)
+		err = tick_write("period_ms", text);
+	if (!err && !strstr(parameters, "enabled=0"))
+		err = tick_write("enabled", "1");
+	return err;
+}
+
+int tick_end(void)
+{
+	int err = tick_is_named() ? ticker_remove(tick_name()) : 0;
+
+	return err ?: module_unload();
+}
+
+int machine_clean(void)
+{
+	static const char *const helpers[] = { "tick_cache", "tick_subscriber", "tick_hog" };
+	struct dirent *entry;
+	DIR *dir;
+	int err;
+
+	for (size_t i = 0; i < ARRAY_SIZE(helpers); i++)
+		module_remove(helpers[i]);
+	dir = opendir(KTEST_CONFIGFS);
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			ticker_remove(entry->d_name);
+	if (dir)
+		closedir(dir);
+	err = module_unload();
+	return err == ENOENT ? 0 : err;
+}
+
+void setup(const char *parameters)
+{
+	int err = tick_begin(parameters);
+
+	require(!err, "the ticker is there with \"%s\": %s", parameters, err ? strerror(err) : "done");
+}
+
+int file_read(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	length = read(fd, text, size - 1);
+	if (length < 0)
+		err = errno;
+	text[length < 0 ? 0 : length] = '\0';
+	close(fd);
+	return err;
+}
+
+int file_write(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int err = 0;
+
+	if (fd < 0)
+		return errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = errno;
+	close(fd);
+	return err;
+}
+
+static const char *tick_path(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", tick_dir(), name);
+	return path;
+}
+
+int tick_open(const char *name, int flags)
+{
+	return open(tick_path(name), flags | O_CLOEXEC);
+}
+
+int tick_write(const char *name, const char *text)
+{
+	return file_write(tick_path(name), text);
+}
+
+void tick_text(const char *name, char *text, size_t size)
+{
+	int err = file_read(tick_path(name), text, size);
+
+	if (err)
+		require(false, "%s can be read: %s", name, strerror(err));
+	text[strcspn(text, "\n")] = '\0';
+}
+
+uint64_t tick_u64(const char *name)
+{
+	char text[64];
+
+	tick_text(name, text, sizeof(text));
+	return strtoull(text, NULL, 10);
+}
+
+void tick_set(const char *name, const char *text)
+{
+	int err = tick_write(name, text);
+
+	if (err)
+		require(false, "%s takes \"%s\": %s", name, text, strerror(err));
+}
+
+void tick_set_number(const char *name, long long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", value);
+	tick_set(name, text);
+}
+
+static void parse_lateness(char **at, struct lateness *lateness)
+{
+	lateness->last_ns = strtoull(*at, at, 10);
+	lateness->max_ns = strtoull(*at, at, 10);
+	lateness->sum_ns = strtoull(*at, at, 10);
+	for (size_t i = 0; i < KTEST_BUCKETS; i++)
+		lateness->histogram[i] = strtoull(*at, at, 10);
+}
+
+struct tick_stat tick_stat(void)
+{
+	struct tick_stat stat;
+	char text[4096], *at = text;
+
+	tick_text("stat", text, sizeof(text));
+	stat.enabled = strtol(at, &at, 10);
+	stat.period_ms = strtol(at, &at, 10);
+	stat.counter = strtoull(at, &at, 10);
+	stat.missed = strtoull(at, &at, 10);
+	parse_lateness(&at, &stat.lateness);
+	parse_lateness(&at, &stat.alarm_lateness);
+	stat.stalls = strtoull(at, &at, 10);
+	if (*at)
+		require(false, "stat ends after its last field, not with \"%s\"", at);
+	return stat;
+}
+
+bool wait_for_counter(uint64_t above, int64_t timeout_ns)
+{
+	int64_t end = now_ns(CLOCK_MONOTONIC) + timeout_ns;
+
+	while (tick_u64("counter") <= above) {
+		if (now_ns(CLOCK_MONOTONIC) > end)
+			return false;
+		sleep_ns(NSEC_PER_MSEC / 4);
+	}
+	return true;
+}
