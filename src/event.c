@@ -19,7 +19,7 @@
 #include "ticker.h"
 #include "trace.h"
 
-/* At most two events of a ticker in this time: uevents wake udev. */
+/* A ticker tells what changed at most once in this time: uevents wake udev. */
 #define TICK_EVENT_PAUSE_JIFFIES	HZ
 
 #define TICK_EVENT_LEN			48
@@ -93,6 +93,7 @@ void tick_event_tell(struct tick_ticker *ticker)
  * tick_event_stall() - report a stall that was just counted
  * @ticker: the ticker
  * @info: the tick that is late
+ * @cpu: the CPU that it waits for
  *
  * The log line is written here and not in a work: where this happens, works may
  * not run.
@@ -100,11 +101,11 @@ void tick_event_tell(struct tick_ticker *ticker)
  * Context: any.
  */
 void tick_event_stall(struct tick_ticker *ticker,
-		      const struct sched_tick_info *info)
+		      const struct sched_tick_info *info, int cpu)
 {
 	trace_sched_tick_stall(info);
 	pr_warn_ratelimited("%s: stalled on CPU %d, tick overdue by %llu ms\n",
-			    ticker->name, READ_ONCE(ticker->stall_cpu),
+			    ticker->name, cpu,
 			    div_u64(info->now_ns - info->deadline_ns,
 				    NSEC_PER_MSEC));
 	tick_event_tell(ticker);

@@ -194,25 +194,26 @@ static enum hrtimer_restart tick_ticker_watch(struct hrtimer *timer)
 {
 	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
 						  watch);
-	int cpu = READ_ONCE(ticker->config.cpu);
 	struct sched_tick_info info;
 	bool stall = false;
 	u64 now_ns;
+	int cpu;
 
 	raw_spin_lock(&ticker->lock);
 	now_ns = tick_ticker_now(ticker);
+	cpu = ticker->config.cpu;
+	if (cpu < 0)
+		cpu = smp_processor_id();
 	/* The tick may have come, or the clock may have been set back. */
 	if (ticker->armed && now_ns >= ticker->timeline.late_from_ns) {
 		tick_ticker_describe(ticker, &info, now_ns);
 		stall = tick_ticker_begin_stall(ticker,
-						now_ns - info.deadline_ns,
-						cpu < 0 ? smp_processor_id() :
-							  cpu);
+						now_ns - info.deadline_ns, cpu);
 	}
 	raw_spin_unlock(&ticker->lock);
 
 	if (stall)
-		tick_event_stall(ticker, &info);
+		tick_event_stall(ticker, &info, cpu);
 	return HRTIMER_NORESTART;
 }
 
@@ -236,6 +237,7 @@ static void tick_ticker_work(struct work_struct *work)
 	struct sched_tick_info info;
 	bool notify, stall, recovered;
 	u64 now_ns, late_ns, alarm_ns;
+	int cpu;
 
 	raw_spin_lock_irq(&ticker->lock);
 	if (!ticker->armed) {
@@ -263,7 +265,8 @@ static void tick_ticker_work(struct work_struct *work)
 	if (alarm_ns >= info.deadline_ns && alarm_ns <= now_ns)
 		tick_lateness_add(&counts->alarm_lateness,
 				  alarm_ns - info.deadline_ns);
-	stall = tick_ticker_begin_stall(ticker, late_ns, smp_processor_id());
+	cpu = smp_processor_id();
+	stall = tick_ticker_begin_stall(ticker, late_ns, cpu);
 	recovered = tick_ticker_end_stall(ticker, late_ns);
 
 	tick_ticker_arm(ticker, now_ns);
@@ -276,7 +279,7 @@ static void tick_ticker_work(struct work_struct *work)
 	if (notify)
 		sysfs_notify_dirent(ticker->counter_node);
 	if (stall)
-		tick_event_stall(ticker, &info);
+		tick_event_stall(ticker, &info, cpu);
 	else if (recovered)
 		tick_event_tell(ticker);
 	if (!list_empty(&ticker->subscribers))
@@ -288,8 +291,9 @@ static void tick_ticker_work(struct work_struct *work)
  * @ticker: the ticker
  *
  * When it returns, no tick runs, none will, and nothing is armed, whatever the
- * work and the alarm were at: the work arms nothing once it sees !armed, so
- * after alarm and watch are cancelled only the work is left that it may have queued.
+ * work and its timers were at: the work arms nothing once it sees !armed, so
+ * after these are cancelled only the work is left, that the alarm may have
+ * queued.
  * The timeline goes on; what passes meanwhile is accounted for later.
  *
  * Context: may sleep; waits for a tick that is running. Under @control, or

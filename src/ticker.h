@@ -187,7 +187,7 @@ void tick_event_exit(void);
 void tick_event_setup(struct tick_ticker *ticker);
 void tick_event_tell(struct tick_ticker *ticker);
 void tick_event_stall(struct tick_ticker *ticker,
-		      const struct sched_tick_info *tick);
+		      const struct sched_tick_info *info, int cpu);
 
 /* control.c: how a value that is in range of its file takes effect; under @control. */
 typedef int tick_ticker_set_fn(struct tick_ticker *ticker, int value);
