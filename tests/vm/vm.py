@@ -101,13 +101,16 @@ def _with_sources(kernel, source, script, *arguments, beside=None):
     return done, files
 
 
-DKMS = """
-rm -rf /var/lib/dkms/sched_tick /tmp/out
+BUILD_DKMS = """
+rm -rf /var/lib/dkms/sched_tick /tmp/out /tmp/copy
 mkdir /tmp/out
-finish() { rm -rf /var/lib/dkms/sched_tick; }
+finish() { rm -rf /var/lib/dkms/sched_tick /tmp/copy; }
 trap finish EXIT
 dkms add -m sched_tick -v "$3"
 dkms build -m sched_tick -v "$3" -k "$2" || { cat "/var/lib/dkms/sched_tick/$3/build/make.log"; exit 1; }
+"""
+
+DKMS = BUILD_DKMS + """
 cp "/var/lib/dkms/sched_tick/$3/$2/"*/module/sched_tick.ko* /tmp/out
 """
 
@@ -146,12 +149,15 @@ def build_log(kernel, script=WARNINGS, source=TOP):
 
 
 # As anybody else's module would be built: docs/subscribe.md.
-OTHERS = """
-rm -rf /tmp/out
-mkdir /tmp/out
-make -C "/lib/modules/$2/build" M="$1/src" modules
-make -C "/lib/modules/$2/build" M=/tmp/beside SCHED_TICK_SRC="$1/src" \\
-    KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" W=1 modules
+OTHERS = BUILD_DKMS + """
+symbols="/var/lib/dkms/sched_tick/$3/$2/$(uname -m)/module/Module.symvers"
+if ! test -e "$symbols"; then
+    echo "this DKMS keeps no Module.symvers"
+    cp -r "$1/src" /tmp/copy
+    make -C "/lib/modules/$2/build" M=/tmp/copy modules
+    symbols=/tmp/copy/Module.symvers
+fi
+make -C "/lib/modules/$2/build" M=/tmp/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$symbols" W=1 modules
 cp /tmp/beside/*.ko /tmp/out
 """
 
