@@ -43,12 +43,9 @@ def pytest_collection_modifyitems(config, items):
     items[:] = kept
 
 
-def effort(config, kernel):
-    """How much of the long in-machine tests to do, in per cent."""
-    scope = config.getoption("scope")
-    if scope == "check":
-        return 2
-    return 100 if scope == "long" or kernel == REFERENCE else 10
+def effort(config, full):
+    """How much of the long in-machine tests to do, in per cent; full says whether `make test` does all of them."""
+    return {"check": 2, "test": 100 if full else 10, "long": 100}[config.getoption("scope")]
 
 
 @pytest.fixture(scope="session")
@@ -64,17 +61,30 @@ def modules():
 
 
 @pytest.fixture(scope="session")
-def boots(modules, pytestconfig):
-    """Boot results by kernel, mode and the tests that were run, each booted once."""
+def others():
+    """The modules of tests/kernel/modules, by kernel, each built once."""
+    built = {}
+
+    def get(kernel):
+        if kernel not in built:
+            built[kernel], _ = vm.build_others(kernel)
+        return built[kernel]
+    return get
+
+
+@pytest.fixture(scope="session")
+def boots(modules, others, pytestconfig):
+    """Boot results by kernel and run, each booted once."""
     done = {}
 
-    def get(kernel, mode, names):
-        key = kernel, mode, tuple(names)
-        if key not in done:
+    def get(kernel, run):
+        if (kernel, run) not in done:
             limit = "export SCHED_TICK_LATENESS_NS=5000\n" if kernel == REFERENCE else ""
-            job = f"{limit}export SCHED_TICK_EFFORT={effort(pytestconfig, kernel)}\n/ktest {' '.join(names)}\n"
-            done[key] = vm.Machine(kernel, mode, modules(kernel)).boot(job, timeout=2400)
-        return done[key]
+            about = f"export SCHED_TICK_TICKER={run.ticker}\n" if run.ticker else ""
+            share = effort(pytestconfig, run.full and kernel == REFERENCE)
+            job = f"{limit}{about}export SCHED_TICK_EFFORT={share}\n/ktest {' '.join(run.tests)}\n"
+            done[kernel, run] = vm.Machine(kernel, run.mode, modules(kernel), others(kernel)).boot(job, timeout=2400)
+        return done[kernel, run]
     return get
 
 

@@ -11,6 +11,7 @@ import vm
 from conftest import TOP
 
 MODULE = sorted((TOP / "src").glob("*.[ch]"))
+OTHERS = sorted((TOP / "tests" / "kernel" / "modules").glob("*.c"))
 TRACKED = [TOP / name for name in subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
                                                  cwd=TOP, text=True, capture_output=True, check=True).stdout.split()]
 TEXTS = [path for path in TRACKED if path.is_file() and path.suffix not in (".png",)]
@@ -23,7 +24,7 @@ def run(*command, **options):
                           check=False, **options)
 
 
-@pytest.mark.parametrize("path", MODULE, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", MODULE + OTHERS, ids=lambda path: path.name)
 def test_checkpatch_strict(path):
     """The kernel's own, strict. TRACE_EVENT() is laid out as in the kernel, which checkpatch does not know."""
     ignored = ["--ignore", "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"] if path.name == "trace.h" else []
@@ -82,13 +83,3 @@ def test_licence_is_named_first(path):
 def test_one_version():
     """The module says the version that DKMS files it under."""
     assert f'MODULE_VERSION("{vm.version()}")' in (TOP / "src" / "main.c").read_text("ascii")
-
-
-def test_abi_text_names_every_file_and_no_other():
-    """docs/ABI and the table of attributes are about the same files."""
-    text = (TOP / "docs" / "ABI" / "sysfs-kernel-sched_tick").read_text("utf-8")
-    named = {what.split("/sys/kernel/sched_tick/")[1]
-             for what in re.findall(r"^(?:What:)?\s+(/sys/kernel/sched_tick/\S+)$", text, re.MULTILINE)}
-    tests = (TOP / "tests" / "kernel" / "files.c").read_text("utf-8")
-    table = tests[tests.index("files[] = {"):tests.index("};")]
-    assert named == set(re.findall(r'\{ "([a-z_/]+)", 0', table))

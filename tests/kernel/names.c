@@ -4,12 +4,14 @@
  * in the midst of traffic.
  */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +98,20 @@ static void run_names(void)
 
 const struct ktest test_names = { "names", run_names, .timeout_s = 120 };
 
+static int count_entries(const char *path)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(path);
+	int count = 0;
+
+	while (dir && (entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	if (!dir)
+		return -1;
+	closedir(dir);
+	return count;
+}
+
 static void run_limits(void)
 {
 	require(!module_load("enabled=0 max_tickers=3"), "module loads");
@@ -105,6 +121,10 @@ static void run_limits(void)
 	check(ticker_make("with space") == EINVAL, "one that may not be: EINVAL");
 	check(!is_there("d"), "what was refused is not there");
 	check(module_unload() == EWOULDBLOCK, "the module stays while they are there");
+	check(rmdir(KTEST_CONFIGFS "/a/x") && errno == ENOENT && mkdir(KTEST_CONFIGFS "/a/x", 0755) &&
+	      open(KTEST_CONFIGFS "/a/x", O_CREAT | O_WRONLY, 0644) < 0, "nothing can be made inside of one");
+	check(count_entries(KTEST_CONFIGFS "/a") == 0, "and nothing is there");
+	check(count_entries(KTEST_CONFIGFS) == 3, "beside them neither");
 	check(!ticker_remove("b") && !ticker_make("d"), "one goes, one may come");
 	check(ticker_remove("b") == ENOENT, "none goes twice: ENOENT");
 	check(!ticker_remove("a") && !ticker_remove("c") && !ticker_remove("d"), "all go");

@@ -149,26 +149,29 @@ static void check_stall(int ms, bool irqs_off, int precise)
 
 static void run_stalls(void)
 {
+	uint64_t stalls;
+
 	setup("enabled=0 period_ms=10");
 	tick_set("phase_ms", "0");
 	tick_set("cpu", "0");
 	check_stall(50, false, 1);
 	check_stall(500, false, 1);
-	check_stall(5000, false, 1);
 	check_stall(50, true, 1);
 	check_stall(500, true, 1);
-	check_stall(5000, true, 1);
-	/* So that none of the lines is held back: ten in five seconds may pass. */
-	sleep_ns(6 * NSEC_PER_SEC);
 	check_stall(500, false, 0);
-	check_stall(5000, false, 0);
+	/* Five seconds of work are long in virtual time. */
+	if (effort(100) == 100) {
+		check_stall(5000, false, 1);
+		check_stall(5000, true, 1);
+	}
 
 	/* Off, and a stall that ends with its ticker. */
+	stalls = tick_u64("stalls");
 	tick_set("stall_ms", "0");
 	tick_set("enabled", "1");
 	hog(0, 100, false);
 	module_remove("tick_hog");
-	check(tick_u64("stalls") == 8, "none is seen where none is asked for");
+	check(tick_u64("stalls") == stalls, "none is seen where none is asked for");
 }
 
 const struct ktest test_stalls = {

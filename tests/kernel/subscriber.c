@@ -11,15 +11,31 @@
 
 #include "ktest.h"
 
+/* Subscribe and unsubscribe in a hurry; a callback that sleeps is often met inside. */
+static void check_fire(unsigned int cycles, int sleep_ms)
+{
+	char parameters[64];
+	uint64_t calls;
+	int err;
+
+	snprintf(parameters, sizeof(parameters), "ticker=t cycles=%u sleep_ms=%d", cycles, sleep_ms);
+	err = helper_load("tick_subscriber", parameters);
+	require(!err, "%s: done: %s", parameters, strerror(err));
+	check(!helper_u64("tick_subscriber", "wrong"), "no call after unsubscribe returned, none twice");
+	calls = helper_u64("tick_subscriber", "calls");
+	check(calls > cycles / 4, "%" PRIu64 " calls in between", calls);
+	wait_for_counter(tick_u64("counter") + 5, 10 * NSEC_PER_SEC);
+	check(helper_u64("tick_subscriber", "calls") == calls, "and none since");
+	module_remove("tick_subscriber");
+}
+
 static void run_subscribe(void)
 {
 	const int64_t period_ns = 10 * NSEC_PER_MSEC;
 	unsigned int cycles = effort(1000);
 	int64_t started, stopped, periods, sum;
 	struct tick_stat before, after;
-	char parameters[64];
 	uint64_t calls;
-	int err;
 
 	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
 	check(helper_load("tick_subscriber", "ticker=nobody") == ENOENT, "no such ticker: ENOENT");
@@ -28,15 +44,8 @@ static void run_subscribe(void)
 	tick_choose("t");
 	tick_set("period_ms", "1");
 	tick_set("enabled", "1");
-	snprintf(parameters, sizeof(parameters), "ticker=t cycles=%u", cycles);
-	err = helper_load("tick_subscriber", parameters);
-	require(!err, "%u times subscribed and unsubscribed: %s", cycles, strerror(err));
-	check(!helper_u64("tick_subscriber", "wrong"), "no call after unsubscribe returned, none twice");
-	calls = helper_u64("tick_subscriber", "calls");
-	check(calls > cycles / 4, "%" PRIu64 " calls in between", calls);
-	wait_for_counter(tick_u64("counter") + 5, 10 * NSEC_PER_SEC);
-	check(helper_u64("tick_subscriber", "calls") == calls, "and none since");
-	module_remove("tick_subscriber");
+	check_fire(cycles, 0);
+	check_fire(effort(100), 1);
 
 	/* Stays, and is called once per tick. */
 	tick_set("enabled", "0");

@@ -59,6 +59,27 @@ show "echo 0 > $dir/enabled"
 count 2
 test "$after" -eq "$before" || fail "it ticked after it was disabled"
 
+say "Any number of tickers more, each with the same files:"
+show "mkdir /sys/kernel/config/sched_tick/backup"
+dir=$dir/tickers/backup
+show "echo 10 > $dir/period_ms; echo 1 > $dir/cpu; echo 500 > $dir/stall_ms; echo 1 > $dir/enabled"
+count 1
+test "$after" -gt "$before" || fail "the counter stands still"
+
+say "Something takes CPU 1 for two seconds. What is late says so, while it is:"
+insmod /tick_hog.ko cpu=1 ms=2000 &
+sleep 1
+printf '    after 1 s: stalls %s, missed %s\n' "$(cat $dir/stalls)" "$(cat $dir/missed)"
+wait
+sleep 1
+show "dmesg | grep stalled | sed 's/^.*sched_tick/sched_tick/'"
+printf '    lateness of the worst tick: %s ns; of its timer: %s ns. So the worker was held up.\n' \
+    "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
+test "$(cat $dir/stalls)" -ge 1 || fail "the stall was not seen"
+rmmod tick_hog
+show "rmdir /sys/kernel/config/sched_tick/backup"
+dir=/sys/kernel/sched_tick
+
 say "What you write is checked before anything changes:"
 if sh -c "echo 0 > $dir/period_ms" 2>/tmp/said; then
     fail "a period of 0 was taken"

@@ -133,28 +133,45 @@ def recipe_key(*parts):
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-def root(kernel):
-    """The folder of the root for a kernel of SUITES, made if it is not there."""
-    suite, extra = SUITES[kernel]
-    key = recipe_key(suite, extra, PACKAGES, UNPACK_KERNEL)
-    folder = cache_dir() / "roots" / f"{kernel}-{key}"
+def make(name, suite, extra, packages, script):
+    """The folder of the root with this recipe, made if it is not there; script runs in the new root."""
+    folder = cache_dir() / "roots" / f"{name}-{recipe_key(suite, extra, packages, script)}"
     with locked(beside(folder, ".lock")):
         if folder.is_dir():
             return folder
         partial = beside(folder, ".partial")
         remove(partial)
-        say(f"fetching Linux {kernel}, its headers and its compiler ({extra or suite}), once")
+        say(f"fetching {name} ({extra or suite}), once")
         unpack = 'chroot "$1" sh -s -- "$TARGET" < "$SCRIPT"'
-        script = beside(folder, ".sh")
-        script.write_text(UNPACK_KERNEL, encoding="ascii")
+        inside = beside(folder, ".sh")
+        inside.write_text(script, encoding="ascii")
         run_quietly(
-            as_root(["env", f"SCRIPT={script}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
-                     "--variant=apt", f"--include={','.join(PACKAGES)}", *apt_options(),
+            as_root(["env", f"SCRIPT={inside}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
+                     "--variant=apt", f"--include={','.join(packages)}", *apt_options(),
                      "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                      f"--customize-hook={unpack}", suite, str(partial), *sources(suite, extra)]),
-            beside(folder, ".log"), f"root of Linux {kernel}")
+            beside(folder, ".log"), f"root of {name}")
         os.rename(partial, folder)
     return folder
+
+
+def root(kernel):
+    """The folder of the root for a kernel of SUITES: its headers, its compiler, its DKMS."""
+    suite, extra = SUITES[kernel]
+    return make(kernel, suite, extra, PACKAGES, UNPACK_KERNEL)
+
+
+def image(folder):
+    """A file system image with what is in a root, made once."""
+    file = beside(folder, ".ext4")
+    with locked(beside(folder, ".ext4.lock")):
+        if not file.exists():
+            partial = beside(folder, ".ext4.partial")
+            remove(partial)
+            run_quietly(as_root(["mke2fs", "-q", "-t", "ext4", "-d", str(folder), str(partial), "4G"]),
+                        beside(folder, ".ext4.log"), f"image of {folder.name}")
+            os.rename(partial, file)
+    return file
 
 
 def release(kernel):

@@ -2,21 +2,43 @@
 """The module on real kernels: it builds without a word, does what it says, and the log stays silent."""
 
 import re
+import typing
 
 import pytest
 
 import vm
 from conftest import REFERENCE, TOP
 
+
+
+class Run(typing.NamedTuple):
+    """Tests of tests/kernel that share a boot."""
+    mode: str
+    tests: tuple
+    ticker: str = None      # whom tests of a ticker are about; None: the default one
+    full: bool = False      # all of the long tests in `make test`, on the reference kernel
+
+
+# What is true of any ticker, and what the module does as a whole.
+TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug", "unload",
+          "cycles")
+MODULE = ("params", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
+TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
+MODULE_IN_TIME = ("wakeups", "price", "stalls", "subscribe")
+
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
-RACES = ["files", "params", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug",
-         "unload", "cycles"]
-SLEEP = ["suspend"]
-VIRTUAL = ["ticks", "punctual", "settings", "poll", "trace", "clock"]
-LONG = ["ten_minutes", "day"]
-
-RUNS = [("races", RACES), ("sleep", SLEEP), ("virtual", VIRTUAL)]
+# The named ticker is called as one of our own files is.
+RUNS = {
+    "races": Run("races", TICKER + MODULE, full=True),
+    "sleep": Run("sleep", ("suspend",)),
+    "virtual": Run("virtual", TICKER_IN_TIME + MODULE_IN_TIME, full=True),
+    "named-races": Run("races", TICKER, "counter"),
+    "named-sleep": Run("sleep", ("suspend",), "counter"),
+    "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
+    "torture": Run("races", ("torture",)),
+}
+LONG = Run("virtual", ("ten_minutes", "day", "thousand", "ten_thousand", "quiet_hour"))
 
 WORRYING = re.compile(r"warning|error|Section mismatch|missing MODULE_|modpost:", re.IGNORECASE)
 # BTF for modules needs a vmlinux that no distribution's headers have.
@@ -53,16 +75,16 @@ def check_case(result, name):
         pytest.skip(case.lines[-1])
 
 
-@pytest.mark.parametrize("mode,name", [(mode, name) for mode, names in RUNS for name in names])
-def test_in_machine(kernel, mode, name, boots):
+@pytest.mark.parametrize("run,name", [(run, name) for run, what in RUNS.items() for name in what.tests])
+def test_in_machine(kernel, run, name, boots):
     """One test of tests/kernel."""
-    check_case(boots(kernel, mode, dict(RUNS)[mode]), name)
+    check_case(boots(kernel, RUNS[run]), name)
 
 
-@pytest.mark.parametrize("mode", [mode for mode, _ in RUNS])
-def test_ends_well_and_log_is_silent(kernel, mode, boots):
+@pytest.mark.parametrize("run", RUNS)
+def test_ends_well_and_log_is_silent(kernel, run, boots):
     """The guest gave its word at the end, and the kernel had nothing to complain about."""
-    result = boots(kernel, mode, dict(RUNS)[mode])
+    result = boots(kernel, RUNS[run])
     assert "sched_tick-test: begin" in result.console, "the log does not know what was run"
     assert result.green, result.explain()
 
@@ -70,20 +92,44 @@ def test_ends_well_and_log_is_silent(kernel, mode, boots):
 def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):
     """And every bad one in the table of tests/kernel/files.c has it."""
     table = (TOP / "tests" / "kernel" / "files.c").read_text("ascii")
-    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled)'",
-                      boots(kernel, "races", RACES).console)
+    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled|max_tickers)'",
+                      boots(kernel, RUNS["races"]).console)
     assert len(said) == len(re.findall(r'^\t\{ ".*", EINVAL \},$', table, re.MULTILINE)) > 0
 
 
+ACCESS = {"RO": "444", "RW": "644", "WO": "200"}
+
+
+def test_abi_text_and_files_agree(kernel, boots):
+    """No file without a text, no text without a file, and the modes as the text says."""
+    text = (TOP / "docs" / "ABI" / "sysfs-kernel-sched_tick").read_text("utf-8")
+    documented = {}
+    for entry in re.split(r"^What:", text, flags=re.MULTILINE)[1:]:
+        access = re.search(r"Description:\t\((\w\w)\)", entry)
+        if access:
+            for name in re.findall(r"/sys/kernel/sched_tick/(\S+)$", entry, re.MULTILINE):
+                documented[name] = ACCESS[access.group(1)]
+    cases, _ = vm.parse_ktap(boots(kernel, RUNS["races"]).report)
+    lines = "\n".join(cases["files"].lines)
+    assert "ok" in lines and documented == dict(re.findall(r" ok \d+ (\S+) has mode \d+, is (\d+)$", lines, re.MULTILINE))
+
+
+def test_modules_that_use_ours_build_without_a_warning(kernel):
+    """Against our exported symbols, as docs/subscribe.md says."""
+    files, log = vm.build_others(kernel)
+    assert set(files) == {"tick_cache.ko", "tick_subscriber.ko", "tick_hog.ko"}
+    assert not warnings_of(log)
+
+
 @pytest.mark.scope("test")
-@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("name", LONG.tests)
 def test_long_timelines(name, boots):
-    """A simulated day at 1 s, ten minutes at 1 ms."""
-    check_case(boots(REFERENCE, "virtual", LONG), name)
+    """A simulated day at 1 s, ten minutes at 1 ms, a thousand tickers, ten thousand, an hour without an event."""
+    check_case(boots(REFERENCE, LONG), name)
 
 
 @pytest.mark.scope("test")
 def test_long_timelines_end_well(boots):
     """The same word for the long ones."""
-    result = boots(REFERENCE, "virtual", LONG)
+    result = boots(REFERENCE, LONG)
     assert result.green, result.explain()

@@ -106,26 +106,37 @@ def test_a_report_is_green_only_when_whole(report, green):
 # What is done to the module, which test meets it, what else the kernel is told, and what must come of it. In
 # virtual time, where the same always does.
 MUTANTS = {
-    "flush": ("ticker.c", "\thrtimer_cancel(&ticker->alarm);\n\tcancel_delayed_work_sync(&ticker->work);\n", "",
-              "unload", "slub_debug=FZP", "none: "),
+    "flush": ("tick.c", "\thrtimer_cancel(&ticker->watch);\n\thrtimer_cancel(&ticker->alarm);\n"
+              "\tcancel_delayed_work_sync(&ticker->work);\n", "", "settings && sleep 3", "slub_debug=FZP",
+              "none: "),
     "lost_tick": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
                   "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "ticks", "", "fail"),
-    "asleep": ("ticker.c", "\tsysfs_notify_dirent(ticker->counter_node);\n\tsysfs_put", "\tsysfs_put",
-               "unload", "", "fail"),
+    "asleep": ("ticker.c", "\tsysfs_notify_dirent(ticker->counter_node);\n", "", "unload", "", "fail"),
     "unchecked": ("attrs.c", "\tif (value < file->min || value > file->max)\n\t\treturn -ERANGE;\n", "",
                   "input", "", "none: the guest died"),
-    "deaf_to_steps": ("ticker.c", "\t\ttick_timeline_rewind(&ticker->timeline, now_ns);\n", "",
+    "deaf_to_steps": ("tick.c", "\t\ttick_timeline_rewind(&ticker->timeline, now_ns);\n", "",
                       "clock", "", "fail"),
-    "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n",
-              "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n", "modes", "panic_on_warn=0", "pass"),
-    "warns_and_dies": ("main.c", "\ttick_ticker_destroy(tick_default);\n",
-                       "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n", "modes", "",
+    "blind_to_stalls": ("tick.c", "\t\thrtimer_start(&ticker->watch,", "\t\tif (0) hrtimer_start(&ticker->watch,",
+                        "stalls", "", "fail"),
+    "says_it_twice": ("event.c", "\tticker->told = now;\n", "", "events", "", "fail"),
+    "any_name": ("configfs.c", " ||\n\t    strspn(name, TICK_NAME_CHARS) != length", "", "names", "", "fail"),
+    "overfull": ("configfs.c", "tick_configfs_count >= tick_configfs_max", "tick_configfs_count > tick_configfs_max",
+                 "limits", "", "fail"),
+    "leaks": ("ticker.c", "\tkfree(ticker);\n", "", "ten_thousand", "", "fail"),
+    "leaves_too_soon": ("subscribe.c", "\tsynchronize_srcu(&tick_srcu);\n", "", "subscribe", "", "fail"),
+    "lets_go": ("configfs.c", "\terr = configfs_depend_item(&tick_subsys, item);\n", "\terr = 0;\n",
+                "subscribe", "", ""),
+    "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
+              "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}", "modes",
+              "panic_on_warn=0", "pass"),
+    "warns_and_dies": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
+                       "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}", "modes", "",
                        "none: the guest died"),
 }
 
 
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_broken_module_turns_the_run_red(name, tmp_path):
+def test_a_broken_module_turns_the_run_red(name, others, tmp_path):
     """The module with a bug put in on purpose."""
     file, right, wrong, test, options, verdict = MUTANTS[name]
     for needed in ("dkms.conf", "Makefile"):
@@ -135,8 +146,8 @@ def test_a_broken_module_turns_the_run_red(name, tmp_path):
     assert source.count(right) == 1, f"{file} has changed: mend this mutant"
     (tmp_path / "src" / file).write_text(source.replace(right, wrong), encoding="ascii")
 
-    machine = vm.Machine(REFERENCE, "virtual", vm.build_dkms(REFERENCE, tmp_path))
-    result = machine.boot(f"/ktest {test}\n", timeout=90, options=options)
+    machine = vm.Machine(REFERENCE, "virtual", vm.build_dkms(REFERENCE, tmp_path), others(REFERENCE))
+    result = machine.boot(f"SCHED_TICK_EFFORT=10 /ktest {test}\n", timeout=90, options=options)
     # A timer in memory that was freed and poisoned kills the guest, or has it search its timers for ever.
     assert result.verdict.startswith(verdict), result.explain()
     assert not result.green

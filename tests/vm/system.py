@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A booted Debian system: systemd, udev and what an administrator would look with, from a disk of its own.
+
+The job comes on a second disk, as a tar archive; a unit unpacks and runs it once the system is up, and gives
+the verdict as /init does in the small machine. Changes to the disk are thrown away.
+"""
+
+import io
+import tarfile
+
+import roots
+import vm
+
+# One CPU: tracing patches the kernel's text, which QEMU's threads do not always survive with two.
+ACCEL = ["-accel", "tcg,thread=single", "-smp", "1"]
+
+PACKAGES = ["bpftrace", "e2fsprogs", "initramfs-tools", "kmod", "linux-perf", "systemd-sysv", "udev"]
+
+SETUP = r"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+apt-get install --yes --no-install-recommends linux-image-%(release)s
+apt-get clean
+echo /dev/vda / ext4 defaults 0 1 > /etc/fstab
+echo debian > /etc/hostname
+cat > /etc/systemd/system/job.service <<'END'
+[Unit]
+Description=What this machine was booted for
+After=multi-user.target
+[Service]
+Type=idle
+ExecStart=/bin/sh -c 'mkdir /run/job && tar -xf /dev/vdb -C /run/job && exec sh /run/job/init'
+StandardOutput=file:/dev/ttyS1
+StandardError=file:/dev/ttyS1
+[Install]
+WantedBy=graphical.target
+END
+systemctl enable job.service
+systemctl mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
+"""
+
+INIT = """
+cd /run/job
+. ./job.env
+stty -F /dev/ttyS1 raw -echo
+# The report is a terminal: perf would wait for someone to leaf through it.
+export PAGER=cat
+verdict=fail
+sh ./job && verdict=pass
+echo "verdict $REPORT_NONCE $verdict"
+sync
+poweroff -f
+"""
+
+
+class System(vm.Machine):
+    """A Debian system with a kernel of roots.SUITES, which the module is built for; boot() as often as wanted."""
+
+    def __init__(self, kernel, module, others):
+        super().__init__(kernel, "sleep", module, others)
+        suite, extra = roots.SUITES[kernel]
+        setup = SETUP % {"release": roots.release(kernel)}
+        self.folder = roots.make(f"system-{kernel}", suite, extra, PACKAGES, setup)
+
+    def _command(self, folder, report="stdio,id=report", options=""):
+        release = roots.release(self.kernel)
+        words = ["root=/dev/vda console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on", options]
+        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *ACCEL,
+                "-nic", "none", "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
+                "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
+                "-drive", f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
+                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on",
+                "-kernel", str(self.folder / "boot" / f"vmlinuz-{release}"),
+                "-initrd", str(self.folder / "boot" / f"initrd.img-{release}"),
+                "-append", " ".join(word for word in words if word)]
+
+    def _prepare(self, folder, job, nonce="none"):
+        files = {"init": INIT.encode(), "job": job.encode(), "job.env": f"REPORT_NONCE={nonce}\n".encode(),
+                 "sched_tick.ko": self.module, **self.others}
+        with tarfile.open(f"{folder}/job.tar", "w") as archive:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
