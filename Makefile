@@ -18,7 +18,9 @@ RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 xz-utils
-TEST_PACKAGES := $(RIG_PACKAGES) codespell coccinelle git libcmocka-dev libpython3.11 perl python3-pytest shellcheck
+TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
+TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) codespell coccinelle git libcmocka-dev libpython3.11 man-db perl \
+	python3-pytest shellcheck
 
 # $(call need,PACKAGES): install what is not there yet; says so.
 need = @missing=$$(for package in $(1); do \
@@ -30,7 +32,7 @@ need = @missing=$$(for package in $(1); do \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null; \
 	fi
 
-.PHONY: help demo test test-long check test-here shell module install uninstall clean
+.PHONY: help demo test test-long check test-here shell module tool install uninstall clean
 
 help:
 	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
@@ -39,6 +41,7 @@ help:
 	@echo 'make test-long       every test in full, on every kernel; hours'
 	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
 	@echo 'make module          build for the running kernel, here (KVER=... for another)'
+	@echo 'make tool            build sched-tick(8) into build/'
 	@echo 'sudo make test-here  the in-machine tests on this machine and its running kernel'
 	@echo 'sudo make install    hand the module to DKMS on this machine (DESTDIR=... only lays the files down)'
 	@echo 'sudo make uninstall  take it away again'
@@ -66,6 +69,10 @@ test-long:
 
 module:
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src modules
+
+tool:
+	$(call need,$(TOOL_PACKAGES))
+	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
 
 test-here: module
 	$(MAKE) --silent -C tests/kernel BUILD=$(CURDIR)/build

@@ -83,7 +83,9 @@ def boots(modules, others, pytestconfig):
             about = f"export SCHED_TICK_TICKER={run.ticker}\n" if run.ticker else ""
             share = effort(pytestconfig, run.full and kernel == REFERENCE)
             job = f"{limit}{about}export SCHED_TICK_EFFORT={share}\n/ktest {' '.join(run.tests)}\n"
-            done[kernel, run] = vm.Machine(kernel, run.mode, modules(kernel), others(kernel)).boot(job, timeout=2400)
+            machine = vm.Machine(kernel, run.mode, modules(kernel), others(kernel))
+            label = f"{run.mode}-{run.ticker or run.tests[0]}"
+            done[kernel, run] = machine.boot(job, timeout=2400, label=label)
         return done[kernel, run]
     return get
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What can be seen without running anything."""
 
+import os
 import re
 import subprocess
 
@@ -65,9 +66,19 @@ def test_shellcheck():
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("path", [path for path in TEXTS if re.fullmatch(r"\.[1-9]", path.suffix)],
+                         ids=lambda path: path.name)
+def test_man_page(path):
+    """groff has nothing to say of it."""
+    done = subprocess.run(["man", "--warnings", "--encoding=UTF-8", "--local-file", str(path)], text=True, check=False,
+                          capture_output=True, env=os.environ | {"MANWIDTH": "80"})
+    assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr
+
+
 def test_codespell():
     """No typing errors in a text that people read."""
-    done = run("codespell", *TEXTS)
+    # .TE ends a table.
+    done = run("codespell", "--ignore-words-list=te", *TEXTS)
     assert done.returncode == 0, done.stdout
 
 

@@ -189,6 +189,15 @@ def ktest():
     return BUILD / "ktest"
 
 
+def tool():
+    """sched-tick(8) and the libraries that it needs, by their names in a guest that has no others."""
+    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={BUILD}"], check=True)
+    program = BUILD / "sched-tick"
+    listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True).stdout
+    paths = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
+    return {"bin/sched-tick": program.read_bytes()} | {path: pathlib.Path(path).read_bytes() for path in paths}
+
+
 def _initramfs(path, files):
     """An archive of busybox, /init, and files: {name: (content, mode)}."""
     busybox = shutil.which("busybox") or "/bin/busybox"
@@ -232,11 +241,11 @@ class Machine:
             "sched_tick.ko": (self.module, 0o644),
             "ktest": (ktest().read_bytes(), 0o755),
             "configfs.ko": (kernel_module(self.kernel, "fs/configfs/configfs"), 0o644),
-        } | {name: (content, 0o644) for name, content in self.others.items()}
+        } | {name: (content, 0o755) for name, content in self.others.items()}
         _initramfs(f"{folder}/initramfs", files)
 
-    def boot(self, job, timeout=600, echo=False, options=""):
-        """Boot, run a shell script as /job, and return a Result."""
+    def boot(self, job, timeout=600, echo=False, options="", label=None):
+        """Boot, run a shell script as /job, and return a Result. Its logs are kept under the label."""
         nonce = secrets.token_hex(8)
         lines = []
         with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as folder:
@@ -257,8 +266,9 @@ class Machine:
         result = Result("\n".join(lines), console, verdict_of(lines, nonce, timed_out))
         kept = BUILD / "logs"
         kept.mkdir(parents=True, exist_ok=True)
-        (kept / f"{self.kernel}-{self.mode}.report").write_text(result.report, encoding="utf-8")
-        (kept / f"{self.kernel}-{self.mode}.console").write_text(console, encoding="utf-8")
+        label = f"{self.kernel}-{label or self.mode}"
+        (kept / f"{label}.report").write_text(result.report, encoding="utf-8")
+        (kept / f"{label}.console").write_text(console, encoding="utf-8")
         return result
 
     def shell(self, job):

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""sched-tick(8) on the host, on a tree of files that looks like the kernel's. Where its output is a contract, it is
+held against a file in tests/unit/tool; SCHED_TICK_REGOLD=1 writes these anew, to be read before they are committed."""
+
+import collections
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from conftest import TOP
+
+GOLD = TOP / "tests" / "unit" / "tool"
+BUCKETS = 26
+LATE = {2: 85990, 3: 398, 8: 10, 15: 2}
+ALARM = {0: 86399, 4: 1}
+
+
+@pytest.fixture(scope="session", name="tool")
+def _tool(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tool")
+    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={folder}",
+                    "CFLAGS=-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"], check=True)
+    return folder / "sched-tick"
+
+
+def row(counts):
+    """A histogram."""
+    return [counts.get(bucket, 0) for bucket in range(BUCKETS)]
+
+
+def put(folder, **settings):
+    """A ticker's files."""
+    values = {"enabled": 1, "period_ms": 1000, "counter": 86400, "missed": 2, "stalls": 1, "precise": 1,
+              "clock": "[monotonic] boottime realtime", "phase_ms": -1, "cpu": -1, "notify": 0, "stall_ms": 0} | settings
+    late = row(LATE if values["counter"] else {})
+    alarm = row(ALARM if values["counter"] else {})
+    stat = [values[name] for name in ("enabled", "period_ms", "counter", "missed")]
+    stat += [4210, 61234567, sum(late) * 4500, *late, 700, 19000, sum(alarm) * 600, *alarm, values["stalls"]]
+    folder.mkdir(parents=True)
+    for name, value in (values | {"stat": " ".join(map(str, stat))}).items():
+        (folder / name).write_text(f"{value}\n", encoding="ascii")
+
+
+@pytest.fixture(name="tree")
+def _tree(tmp_path):
+    sysfs = tmp_path / "sys" / "kernel" / "sched_tick"
+    put(sysfs)
+    put(sysfs / "tickers" / "backup", period_ms=86400000, counter=0, missed=0, stalls=0, phase_ms=10800000,
+        clock="monotonic boottime [realtime]")
+    put(sysfs / "tickers" / "a.name-of_32.characters.is.long1", enabled=0, period_ms=250, missed=0)
+    (tmp_path / "sys" / "kernel" / "config" / "sched_tick").mkdir(parents=True)
+    for path, text in (("sys/module/sched_tick/version", "0.1.0"),
+                       ("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc")):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(f"{text}\n", encoding="ascii")
+    return tmp_path
+
+
+Done = collections.namedtuple("Done", "status out err")
+
+
+@pytest.fixture(name="run")
+def _run(tool, tree):
+    def run(*arguments, root=tree, **options):
+        done = subprocess.run([tool, *map(str, arguments)], text=True, capture_output=True, check=False, timeout=60,
+                              env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(root)}, **options)
+        assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+    return run
+
+
+GOLDEN = {
+    "list": ["list"],
+    "list-json": ["list", "--json"],
+    "list-raw": ["list", "--raw"],
+    "list-columns": ["list", "--noheadings", "--output", "name,alarm-mean,alarm-p99,alarm-max"],
+    "list-more": ["list", "-o", "+alarm-max", "default"],
+    "show": ["show", "default"],
+    "show-json": ["show", "--json", "backup"],
+    "watch": ["watch", "-b", "-d", "1ms", "-n", "1"],
+    "watch-json": ["watch", "-J", "-d", "1ms", "-n", "1"],
+    "check": ["check", "--wait", "1ms", "--lateness", "5us"],
+    "check-nagios": ["check", "--nagios", "--wait", "1ms"],
+    "export": ["export", "--output", "-"],
+    "help": ["--help"],
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_output(run, name):
+    """As it was when somebody looked at it."""
+    done = run(*GOLDEN[name])
+    gold = GOLD / f"{name}.txt"
+    if os.environ.get("SCHED_TICK_REGOLD") == "1":
+        gold.write_text(done.out, encoding="utf-8")
+    assert done.status == (4 if name == "check" else 0), done.err
+    assert done.out == gold.read_text("utf-8")
+    assert done.err == ""
+    if "json" in name:
+        json.loads(done.out)
+    if not name.endswith(("json", "nagios", "export", "help")):
+        assert max(map(len, done.out.splitlines())) <= 100
+
+
+def test_a_narrow_terminal_is_enough(tool, tree):
+    """60 columns, the longest name: no line is longer, and no figure is cut."""
+    done = subprocess.run(["script", "-qec", f"stty cols 60; {tool} list", "/dev/null"], text=True, capture_output=True,
+                          check=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree), "TERM": "dumb"})
+    lines = done.stdout.replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= 60, done.stdout
+    assert "86400" in done.stdout and "61.2ms" in done.stdout, done.stdout
+
+
+def test_no_series_twice_and_no_timestamp(run):
+    """What promtool lets pass."""
+    names = []
+    for line in run("export", "--output", "-").out.splitlines():
+        if not line.startswith("#"):
+            series, value, *more = line.rsplit(" ", 1)
+            assert not more and re.fullmatch(r"[0-9.e+-]+", value), line
+            assert re.fullmatch(r'[a-z_]+\{[^}]*\}', series), line
+            names.append(series)
+    assert len(names) == len(set(names)) > 90
+
+
+def test_buckets_add_up(run):
+    """Cumulative, up to the count."""
+    buckets = collections.defaultdict(list)
+    counts = {}
+    for line in run("export", "--output", "-").out.splitlines():
+        if found := re.fullmatch(r'(\w+)_bucket\{ticker="(.*)",le="(.*)"\} (\d+)', line):
+            buckets[found[1], found[2]].append((float(found[3]), int(found[4])))
+        elif found := re.fullmatch(r'(\w+)_count\{ticker="(.*)"\} (\d+)', line):
+            counts[found[1], found[2]] = int(found[3])
+    assert len(buckets) == 6
+    for key, series in buckets.items():
+        assert len(series) == 13 and series == sorted(series)
+        assert [count for _, count in series] == sorted(count for _, count in series)
+        assert series[-1] == (float("inf"), counts[key])
+    assert dict(buckets["sched_tick_lateness_seconds", "default"])[0.05] == 86398
+
+
+def test_export_is_whole_or_not_at_all(run, tmp_path):
+    """A file that could not be written leaves the old one, and no other."""
+    folder = tmp_path / "out"
+    done = run("export", "--output", folder / "x.prom")
+    assert done.status == 1 and str(folder) in done.err
+    folder.mkdir()
+    assert run("export", "--output", folder / "x.prom") == (0, "", "")
+    assert (folder / "x.prom").stat().st_mode & 0o777 == 0o644
+    old = (folder / "x.prom").read_text("ascii")
+    assert old == run("export", "--output", "-").out
+    # A file may be no longer than this: the disk is full.
+    done = run("export", "--output", folder / "x.prom",
+               preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_FSIZE, (1000, 1000)))
+    assert done.status != 0
+    assert (folder / "x.prom").read_text("ascii") == old
+
+
+SETTINGS = [
+    ("period=250ms", "period_ms", "250"), ("period=1.5s", "period_ms", "1500"), ("period=2min", "period_ms", "120000"),
+    ("period=1d", "period_ms", "86400000"), ("phase=none", "phase_ms", "-1"), ("phase=0", "phase_ms", "0"),
+    ("enabled=no", "enabled", "0"), ("notify=on", "notify", "1"), ("precise=off", "precise", "0"),
+    ("clock=boottime", "clock", "boottime"), ("cpu=3", "cpu", "3"), ("cpu=any", "cpu", "-1"),
+    ("stall=500ms", "stall_ms", "500"), ("stall=off", "stall_ms", "0"),
+]
+
+
+@pytest.mark.parametrize("setting,file,text", SETTINGS)
+def test_set(run, tree, setting, file, text):
+    """What is written is what the kernel takes, and nothing if it is so already."""
+    path = tree / "sys" / "kernel" / "sched_tick" / file
+    before = path.read_text("ascii").strip()
+    assert run("set", "default", setting) == (0, "", "")
+    after = path.read_text("ascii")
+    assert after.strip() == text if before == text else after.startswith(text)
+
+
+@pytest.mark.parametrize("setting", ["period=0", "period=1", "period=1us", "period=", "period=30d", "period=1e3s", "period",
+                                     "stall=-1ms", "enabled=maybe", "clock=tai", "cpu=-2", "cpu=x", "cpu=9999999", "=1",
+                                     "colour=red", "period_ms=5", "phase=2d period=1d"])
+def test_bad_setting(run, tree, setting):
+    """Exit status 2, a reason, and nothing written."""
+    sysfs = tree / "sys" / "kernel" / "sched_tick"
+    before = {path: path.read_bytes() for path in sysfs.rglob("*") if path.is_file()}
+    done = run("set", "default", "notify=yes", *setting.split())
+    assert done.status == 2 and done.err.startswith("sched-tick: ") and not done.out
+    assert before == {path: path.read_bytes() for path in sysfs.rglob("*") if path.is_file()}
+
+
+USAGE = [[], ["no-such-command"], ["list", "--no-such-option"], ["list", "-o", "nothing"], ["show"],
+         ["show", "a", "b"], ["create"], ["create", "two words"], ["create", ".hidden"], ["set", "default"], ["delete"],
+         ["wait"], ["wait", "-n", "0", "default"], ["wait", "-n", "x", "default"], ["watch", "-d", "0s"], ["watch", "-n", "x"],
+         ["check", "--missed", "5"], ["check", "--late", "101%"], ["check", "--lateness", "3ms"], ["export", "more"],
+         ["apply", "--no-such-option"]]
+
+
+@pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
+def test_usage_error(run, arguments):
+    """Exit status 2 and a word on stderr."""
+    done = run(*arguments)
+    assert done.status == 2 and done.err and not done.out
+
+
+@pytest.mark.parametrize("command", ["list", "show", "create", "set", "delete", "wait", "watch", "check", "export", "apply"])
+def test_help(run, command):
+    """On stdout, and that is no error."""
+    done = run(command, "--help")
+    assert done.status == 0 and done.out.startswith(f"Usage: sched-tick {command} ") and not done.err
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "x"], ["show", "default"], ["set", "default", "cpu=any"], ["check"],
+                                       ["wait", "default"], ["watch"], ["export", "-o", "-"], ["delete", "x"]],
+                         ids=" ".join)
+def test_no_module(run, tmp_path, arguments):
+    """Exit status 3, and what to do about it."""
+    done = run(*arguments, root=tmp_path / "empty")
+    assert done.status == 3 and "sched_tick is not loaded" in done.err and not done.out
+
+
+@pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpu=any"], ["wait", "x"], ["check", "x"],
+                                       ["delete", "x"]], ids=" ".join)
+def test_no_ticker(run, arguments):
+    """Exit status 3, and which one."""
+    done = run(*arguments)
+    assert done.status == 3 and "x: no such ticker" in done.err and not done.out
+
+
+def test_output_that_can_not_be_written(tool, tree):
+    """What nobody gets was not said."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([tool, "list"], check=False, text=True, stdout=full, stderr=subprocess.PIPE,
+                              env={"SCHED_TICK_ROOT": str(tree)})
+    assert done.returncode == 1 and "standard output" in done.stderr
+
+
+CONFIG = """
+# A comment
+[default]
+period = 2s
+enabled = yes       ; another
+stall=500ms
+
+[backup]
+period = 2h
+phase = 1h
+"""
+
+
+def test_apply_changes_what_differs(run, tree):
+    """And says what; the second time nothing."""
+    folder = tree / "etc" / "sched-tick.d"
+    folder.mkdir(parents=True)
+    (folder / "10-a.conf").write_text(CONFIG, encoding="ascii")
+    (folder / "ignored.conf~").write_text("[", encoding="ascii")
+    done = run("apply")
+    assert done.status == 0 and not done.err
+    assert done.out.splitlines() == ["default: period_ms = 2000", "default: stall_ms = 500", "backup: phase_ms = -1",
+                                     "backup: period_ms = 7200000", "backup: phase_ms = 3600000"]
+
+
+BAD_CONFIG = [
+    ("period = 1s\n", 1), ("[default]\nperiod = 0\n", 2), ("[default]\nnotify = yes\ncolour = red\n", 3),
+    ("[two words]\nperiod = 1s\n", 2), ("[default]\nperiod\n", 2), ("[default\nperiod = 1s\n", 1),
+    ("[default]\nphase = 5s\nperiod = 5s\n", 3), ("[default]\n" + "x" * 5000 + " = 1\n", 2), ("[default]\nnotify = on\0\n", 2),
+]
+
+
+@pytest.mark.parametrize("text,line", BAD_CONFIG)
+def test_apply_takes_no_part_of_a_bad_file(run, tree, text, line):
+    """It names the line, and changes nothing."""
+    path = tree / "bad.conf"
+    path.write_text(text, encoding="ascii")
+    sysfs = tree / "sys" / "kernel" / "sched_tick"
+    before = {entry: entry.read_bytes() for entry in sysfs.rglob("*") if entry.is_file()}
+    done = run("apply", path)
+    assert done.status == 1 and f"{path}:{line}: " in done.err, done.err
+    assert before == {entry: entry.read_bytes() for entry in sysfs.rglob("*") if entry.is_file()}
+
+
+def test_every_exit_status_of_the_man_page_is_tested():
+    """The list there is the list here."""
+    page = (TOP / "tools" / "sched-tick.8").read_text("utf-8")
+    section = page[page.index(".SH EXIT STATUS"):page.index(".SH FILES")]
+    assert re.findall(r"^\.B (\d+)$", section, re.MULTILINE) == ["0", "1", "2", "3", "4"]
+    tests = pathlib.Path(__file__).read_text("utf-8")
+    assert all(re.search(rf"status == \(?{status}\b", tests) for status in (0, 1, 2, 3, 4))

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tickers as the kernel shows them. See ticker.h.
+ */
+#include "ticker.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <err.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#define SYSFS		"/sys/kernel/sched_tick"
+#define CONFIGFS	"/sys/kernel/config/sched_tick"
+
+/* Tests have trees of their own. */
+static const char *root(void)
+{
+	return getenv("SCHED_TICK_ROOT") ?: "";
+}
+
+bool ticker_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > TICKER_NAME_MAX || name[0] == '.')
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)name[i] > 127 ||
+		    (!isalnum((unsigned char)name[i]) && !strchr("_.-", name[i])))
+			return false;
+	return true;
+}
+
+const char *ticker_path(const char *name, const char *file)
+{
+	static char path[PATH_MAX];
+
+	if (strcmp(name, TICKER_DEFAULT))
+		snprintf(path, sizeof(path), "%s" SYSFS "/tickers/%s/%s", root(), name, file);
+	else
+		snprintf(path, sizeof(path), "%s" SYSFS "/%s", root(), file);
+	return path;
+}
+
+static bool there(const char *path)
+{
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s%s", root(), path);
+	return !access(full, F_OK);
+}
+
+/* The first line of a file that may be missing. */
+static bool first_line(const char *path, char *line, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	bool read;
+
+	if (!file)
+		return false;
+	read = fgets(line, size, file) != NULL;
+	fclose(file);
+	return read;
+}
+
+static bool module_is_built(void)
+{
+	struct utsname kernel;
+	char path[PATH_MAX];
+	static const char *const places[] = { "updates/dkms", "extra", "updates", "extra/sched_tick" };
+	static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
+
+	uname(&kernel);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		for (size_t j = 0; j < sizeof(suffixes) / sizeof(*suffixes); j++) {
+			snprintf(path, sizeof(path), "%s/lib/modules/%s/%s/sched_tick.ko%s", root(),
+				 kernel.release, places[i], suffixes[j]);
+			if (!access(path, F_OK))
+				return true;
+		}
+	}
+	return false;
+}
+
+static int complain_not_loaded(void)
+{
+	struct utsname kernel;
+	char lockdown[64] = "";
+
+	uname(&kernel);
+	if (!module_is_built())
+		warnx("the module sched_tick is not loaded, and there is none for this kernel (%s):"
+		      " `dkms status sched_tick` says more", kernel.release);
+	else if (first_line("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown)) &&
+		 !strstr(lockdown, "[none]"))
+		warnx("the module sched_tick is not loaded. This kernel is locked down (Secure Boot) and takes"
+		      " only modules that are signed with a key it knows: see dkms(8) and mokutil(1)");
+	else
+		warnx("the module sched_tick is not loaded: `modprobe sched_tick`");
+	return STATUS_MISSING;
+}
+
+int ticker_complain(const char *name, const char *what, int err)
+{
+	if (!there(SYSFS))
+		return complain_not_loaded();
+	if ((err == ENOENT || err == ENODEV) && !ticker_exists(name)) {
+		warnx("%s: no such ticker", name);
+		return STATUS_MISSING;
+	}
+	switch (err) {
+	case EACCES:
+	case EPERM:
+		warnx("%s: %s: not permitted; only root, or who may write the ticker's files, may do that",
+		      name, what);
+		break;
+	case EBUSY:
+		warnx("%s: %s: another module has subscribed to it: `lsmod | grep sched_tick` names those that may",
+		      name, what);
+		break;
+	case ENOSPC:
+		warnx("%s: %s: there are as many tickers as the module's parameter max_tickers allows", name,
+		      what);
+		break;
+	case EROFS:
+		warnx("%s: %s: /sys is read-only here, as in most containers", name, what);
+		break;
+	default:
+		warnx("%s: %s: %s", name, what, strerror(err));
+	}
+	return STATUS_FAILED;
+}
+
+int ticker_read(const char *name, const char *file, char *text, size_t size)
+{
+	int fd = open(ticker_path(name, file), O_RDONLY | O_CLOEXEC);
+	ssize_t length;
+	int err;
+
+	if (fd < 0)
+		return ticker_complain(name, file, errno);
+	length = read(fd, text, size - 1);
+	err = errno;
+	close(fd);
+	if (length < 0)
+		return ticker_complain(name, file, err);
+	text[length] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return STATUS_DONE;
+}
+
+int ticker_write(const char *name, const char *file, const char *text)
+{
+	int fd = open(ticker_path(name, file), O_WRONLY | O_CLOEXEC);
+	char what[128];
+	int err = 0;
+
+	snprintf(what, sizeof(what), "%s = %s", file, text);
+	if (fd < 0)
+		return ticker_complain(name, what, errno);
+	if (write(fd, text, strlen(text)) < 0)
+		err = errno;
+	close(fd);
+	return err ? ticker_complain(name, what, err) : STATUS_DONE;
+}
+
+bool ticker_exists(const char *name)
+{
+	return !access(ticker_path(name, "stat"), F_OK);
+}
+
+static const char *birthplace(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s" CONFIGFS "/%s", root(), name);
+	return path;
+}
+
+int ticker_create(const char *name)
+{
+	if (!mkdir(birthplace(name), 0755))
+		return STATUS_DONE;
+	if (errno == ENOENT && there(SYSFS)) {
+		warnx("%s: configfs is not mounted: `mount -t configfs configfs /sys/kernel/config`", name);
+		return STATUS_FAILED;
+	}
+	if (errno == EEXIST) {
+		warnx("%s: there is such a ticker already", name);
+		return STATUS_FAILED;
+	}
+	return ticker_complain(name, "create", errno);
+}
+
+int ticker_delete(const char *name)
+{
+	return rmdir(birthplace(name)) ? ticker_complain(name, "delete", errno) : STATUS_DONE;
+}
+
+int ticker_stat(const char *name, struct ticker *ticker)
+{
+	char text[4096];
+	int status = ticker_read(name, "stat", text, sizeof(text));
+
+	if (status)
+		return status;
+	snprintf(ticker->name, sizeof(ticker->name), "%s", name);
+	if (stat_parse(text, &ticker->stat))
+		return STATUS_DONE;
+	warnx("%s: stat is not what this version understands: is the module older than the tool?", name);
+	return STATUS_FAILED;
+}
+
+static int is_a_ticker(const struct dirent *entry)
+{
+	return ticker_name_valid(entry->d_name);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* Read one into the list; one of which the files are gone is no error if it was only found. */
+static int add(const char *name, bool named, struct ticker *list, size_t *count)
+{
+	int status;
+
+	if (!named && !ticker_exists(name))
+		return STATUS_DONE;
+	status = ticker_stat(name, &list[*count]);
+	if (!status)
+		++*count;
+	return status == STATUS_MISSING && !named ? STATUS_DONE : status;
+}
+
+int ticker_list(char *const *names, struct ticker **list, size_t *count)
+{
+	struct dirent **entries = NULL;
+	char tickers[PATH_MAX];
+	int status, found = 0;
+	size_t wanted = 0;
+
+	*list = NULL;
+	*count = 0;
+	if (!there(SYSFS))
+		return complain_not_loaded();
+	while (names[wanted])
+		wanted++;
+	if (!wanted) {
+		snprintf(tickers, sizeof(tickers), "%s" SYSFS "/tickers", root());
+		found = scandir(tickers, &entries, is_a_ticker, by_name);
+		if (found < 0)
+			found = 0;
+	}
+	*list = calloc(wanted + found + 1, sizeof(**list));
+	if (!*list)
+		err(STATUS_FAILED, "memory");
+
+	status = STATUS_DONE;
+	for (size_t i = 0; i < wanted && !status; i++)
+		status = add(names[i], true, *list, count);
+	if (!wanted)
+		status = add(TICKER_DEFAULT, true, *list, count);
+	for (int i = 0; i < found; i++) {
+		if (!status)
+			status = add(entries[i]->d_name, false, *list, count);
+		free(entries[i]);
+	}
+	free(entries);
+	if (status) {
+		free(*list);
+		*list = NULL;
+		*count = 0;
+	}
+	return status;
+}
