@@ -11,10 +11,9 @@ import tarfile
 import roots
 import vm
 
-# One CPU: tracing patches the kernel's text, which QEMU's threads do not always survive with two.
-ACCEL = ["-accel", "tcg,thread=single", "-smp", "1"]
-
-PACKAGES = ["bpftrace", "e2fsprogs", "initramfs-tools", "kmod", "linux-perf", "systemd-sysv", "udev"]
+# What an administrator would look with; what the tool needs; who reads what it writes.
+PACKAGES = ["bpftrace", "curl", "e2fsprogs", "initramfs-tools", "kmod", "libinih1", "libsmartcols1", "linux-perf",
+            "prometheus", "prometheus-node-exporter", "systemd-sysv", "udev"]
 
 SETUP = r"""
 set -eu
@@ -37,6 +36,8 @@ WantedBy=graphical.target
 END
 systemctl enable job.service
 systemctl mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
+# Started by who needs them.
+systemctl disable prometheus.service prometheus-node-exporter.service
 """
 
 INIT = """
@@ -54,10 +55,14 @@ poweroff -f
 
 
 class System(vm.Machine):
-    """A Debian system with a kernel of roots.SUITES, which the module is built for; boot() as often as wanted."""
+    """A Debian system with a kernel of roots.SUITES, which the module is built for; boot() as often as wanted.
 
-    def __init__(self, kernel, module, others):
-        super().__init__(kernel, "sleep", module, others)
+    In the mode "sleep", with one CPU: tracing patches the kernel's text, which QEMU's threads do not always survive
+    with two.
+    """
+
+    def __init__(self, kernel, module, others, mode="sleep"):
+        super().__init__(kernel, mode, module, others)
         suite, extra = roots.SUITES[kernel]
         setup = SETUP % {"release": roots.release(kernel)}
         self.folder = roots.make(f"system-{kernel}", suite, extra, PACKAGES, setup)
@@ -65,7 +70,7 @@ class System(vm.Machine):
     def _command(self, folder, report="stdio,id=report", options=""):
         release = roots.release(self.kernel)
         words = ["root=/dev/vda console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on", options]
-        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *ACCEL,
+        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
                 "-nic", "none", "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
