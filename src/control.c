@@ -85,22 +85,24 @@ static void tick_ticker_rearm(struct tick_ticker *ticker)
 	raw_spin_unlock_irq(&ticker->lock);
 }
 
-int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
+static int tick_ticker_set_rearmed(struct tick_ticker *ticker, int *field,
+				   int value)
 {
-	if (value == ticker->config.precise)
+	if (value == *field)
 		return 0;
-	tick_ticker_assign(ticker, &ticker->config.precise, value);
+	tick_ticker_assign(ticker, field, value);
 	tick_ticker_rearm(ticker);
 	return 0;
 }
 
+int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
+{
+	return tick_ticker_set_rearmed(ticker, &ticker->config.precise, value);
+}
+
 int tick_ticker_set_stall_ms(struct tick_ticker *ticker, int value)
 {
-	if (value == ticker->config.stall_ms)
-		return 0;
-	tick_ticker_assign(ticker, &ticker->config.stall_ms, value);
-	tick_ticker_rearm(ticker);
-	return 0;
+	return tick_ticker_set_rearmed(ticker, &ticker->config.stall_ms, value);
 }
 
 int tick_ticker_set_cpu(struct tick_ticker *ticker, int value)
