@@ -21,7 +21,7 @@ static const struct {
 	{ "create", command_create, "NAME [KEY=VALUE...]", "make one; it runs if enabled=yes is given" },
 	{ "set", command_set, "NAME KEY=VALUE...", "change settings of one" },
 	{ "delete", command_delete, "NAME", "end one" },
-	{ "wait", command_wait, "[-n COUNT] NAME [-- COMMAND...]", "sleep until it ticks" },
+	{ "wait", command_wait, "NAME [-n COUNT] [-- COMMAND...]", "sleep until it ticks" },
 	{ "watch", command_watch, "[options] [NAME...]", "a live table" },
 	{ "check", command_check, "[options] [NAME...]", "hold them against thresholds" },
 	{ "export", command_export, "[--output FILE]", "metrics for the node exporter's textfile collector" },

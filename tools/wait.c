@@ -119,7 +119,8 @@ int command_wait(int argc, char **argv)
 	int option;
 	char *end;
 
-	while ((option = getopt_long(argc, argv, "+hn:", options, NULL)) != -1) {
+	/* What follows "--" is left as it is. */
+	while ((option = getopt_long(argc, argv, "hn:", options, NULL)) != -1) {
 		if (option != 'n')
 			usage("wait", option == 'h' ? STATUS_DONE : STATUS_USAGE);
 		errno = 0;
@@ -132,17 +133,6 @@ int command_wait(int argc, char **argv)
 	if (optind == argc)
 		usage("wait", STATUS_USAGE);
 	name = argv[optind++];
-	/* "wait NAME -n 3" as well as "wait -n 3 NAME". */
-	if (optind + 1 < argc && !strcmp(argv[optind], "-n") && !wanted) {
-		wanted = strtoull(argv[optind + 1], &end, 10);
-		if (*end || !wanted) {
-			warnx("%s: not a number of ticks", argv[optind + 1]);
-			return STATUS_USAGE;
-		}
-		optind += 2;
-	}
-	if (optind < argc && !strcmp(argv[optind], "--"))
-		optind++;
 	/* A command goes on for ever unless told how often; without one, one tick is what is waited for. */
 	if (!wanted)
 		wanted = optind < argc ? UINT64_MAX : 1;

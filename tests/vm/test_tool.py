@@ -16,7 +16,7 @@ sched-tick wait -n 10000 t &
 waiter=$!
 wait $waiter
 echo "wait: status $?, $(($(cat /sys/kernel/sched_tick/tickers/t/counter) - before)) ticks"
-sched-tick wait -n 3 t -- sh -c 'echo "tick $SCHED_TICK_COUNTER +$SCHED_TICK_TICKS"'
+sched-tick wait t -n 3 -- sh -c 'echo "tick $SCHED_TICK_COUNTER +$SCHED_TICK_TICKS"'
 echo "command: status $?"
 sched-tick wait -n 5 t -- false
 echo "failing: status $?"
