@@ -49,20 +49,21 @@ cat /run/monitor
 echo "--- rule: $(cat /run/stalls)"
 """
 
-# Each command with a stall in the middle of it. The hog stays loaded: a stack trace names what is there.
+# Each command with stalls in the midst of it: again and again, for who knows how long bpftrace takes to get ready.
 TRACING = """
 echo 3000 > /sys/kernel/sched_tick/stall_ms
 echo 0 > /sys/kernel/sched_tick/cpu
 """ + "".join(f"""
 echo '--- {name}'
-rmmod tick_hog 2> /dev/null
-( sleep {12 if name.startswith('bpftrace') else 2}; modprobe tick_hog ms=4000 ) &
+touch /run/go
+( sleep 2; while [ -e /run/go ]; do modprobe tick_hog ms=4000; sleep 2; rmmod tick_hog; done ) &
 hog=$!
 ( {commands} )
+rm /run/go
 wait $hog
 """ for name, commands in RECIPES.items()) + """
 echo '--- end'
-rmmod tick_hog sched_tick
+rmmod sched_tick
 """
 
 
