@@ -135,6 +135,7 @@ MUTANTS = {
 }
 
 
+@pytest.mark.scope("test")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_broken_module_turns_the_run_red(name, others, tmp_path):
     """The module with a bug put in on purpose."""
