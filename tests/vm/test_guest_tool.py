@@ -79,7 +79,7 @@ done
 @pytest.fixture(scope="module", name="result")
 def _result(modules):
     machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), vm.tool())
-    return machine.boot(WAIT + EXPORT, timeout=900)
+    return machine.boot(WAIT + EXPORT, timeout=900, label="tool")
 
 
 def test_ends_well(result):

@@ -148,7 +148,8 @@ def test_a_broken_module_turns_the_run_red(name, others, tmp_path):
     (tmp_path / "src" / file).write_text(source.replace(right, wrong), encoding="ascii")
 
     machine = vm.Machine(REFERENCE, "virtual", vm.build_dkms(REFERENCE, tmp_path), others(REFERENCE))
-    result = machine.boot(f"SCHED_TICK_EFFORT=10 /ktest {test}\n", timeout=90, options=options)
+    result = machine.boot(f"SCHED_TICK_EFFORT=10 /ktest {test}\n", timeout=90, options=options,
+                          label=f"mutant-{name}")
     # A timer in memory that was freed and poisoned kills the guest, or has it search its timers for ever.
     assert result.verdict.startswith(verdict), result.explain()
     assert not result.green
@@ -157,7 +158,7 @@ def test_a_broken_module_turns_the_run_red(name, others, tmp_path):
 def test_a_guest_that_dies_turns_the_run_red(modules):
     """However well it went until then."""
     machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE))
-    result = machine.boot("/ktest modes; echo c > /proc/sysrq-trigger\n", timeout=300)
+    result = machine.boot("/ktest modes; echo c > /proc/sysrq-trigger\n", timeout=300, label="dies")
     assert "ok 1 modes" in result.report
     assert result.verdict == "none: the guest died"
     assert not result.green
@@ -166,6 +167,6 @@ def test_a_guest_that_dies_turns_the_run_red(modules):
 def test_a_guest_that_hangs_turns_the_run_red(modules):
     """It is not waited for without end."""
     machine = vm.Machine(REFERENCE, "races", modules(REFERENCE))
-    result = machine.boot("sleep 10000\n", timeout=20)
+    result = machine.boot("sleep 10000\n", timeout=20, label="hangs")
     assert result.verdict == "none: out of time"
     assert not result.green

@@ -70,7 +70,7 @@ rmmod sched_tick
 @pytest.fixture(scope="module", name="result")
 def _result(modules, others):
     machine = system.System(REFERENCE, modules(REFERENCE), others(REFERENCE))
-    return machine.boot(UDEV + TRACING, timeout=600)
+    return machine.boot(UDEV + TRACING, timeout=600, label="system")
 
 
 def section(result, name):
