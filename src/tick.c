@@ -89,12 +89,16 @@ static int tick_ticker_cpu(const struct tick_ticker *ticker)
 
 /*
  * A delay of n jiffies ends at the (n + 1)th edge from here, and longer ones
- * late by up to 1/8. A tick re-arms right after an edge, so rounding down meets
- * the first edge past the deadline; and 7/8 of a long way never oversleeps.
+ * late by up to 1/8. A tick re-arms a little after an edge, so rounding down
+ * meets the first edge past the deadline, if that little is made up for: without
+ * it a deadline just past an edge would be met just before, and again when the
+ * shortest delay there is has passed, two edges on. 7/8 of a long way never
+ * oversleeps.
  */
 static unsigned long tick_wheel_delay(u64 left_ns)
 {
-	u64 delay = min_t(u64, nsecs_to_jiffies64(left_ns), MAX_JIFFY_OFFSET);
+	u64 delay = min_t(u64, nsecs_to_jiffies64(left_ns + TICK_NSEC / 8),
+			  MAX_JIFFY_OFFSET);
 
 	if (delay >= TICK_WHEEL_EXACT)
 		delay -= delay / 8;

@@ -122,6 +122,33 @@ static void check_mean(long long period_ms, unsigned int ticks, int precise, int
 	tick_set("reset", "1");
 }
 
+/* Wherever between two jiffies the deadlines fall, by steps of 10 us. */
+static void check_wheel_phases(int64_t limit_ns)
+{
+	int64_t step_ns = 10000, worst_ns = 0, worst_at_ns = 0;
+	int64_t period_ns = 10 * jiffy_ns(), now;
+	struct tick_stat stat;
+
+	tick_set_number("precise", 0);
+	tick_set_number("period_ms", period_ns / NSEC_PER_MSEC);
+	for (int64_t at_ns = 0; at_ns < jiffy_ns(); at_ns += step_ns) {
+		tick_set("reset", "1");
+		now = now_ns(CLOCK_MONOTONIC);
+		sleep_ns(2 * jiffy_ns() - now % jiffy_ns() + at_ns);
+		tick_set("enabled", "1");
+		sleep_ns(4 * period_ns);
+		tick_set("enabled", "0");
+		stat = tick_stat();
+		if ((int64_t)stat.lateness.max_ns > worst_ns) {
+			worst_ns = stat.lateness.max_ns;
+			worst_at_ns = at_ns;
+		}
+	}
+	check(worst_ns > 0 && worst_ns <= limit_ns, "precise 0: at most %" PRId64
+	      " ns late wherever deadlines fall (worst %" PRId64 " ns past a multiple of a jiffy)",
+	      worst_ns, worst_at_ns);
+}
+
 static void run_punctual(void)
 {
 	const char *given = getenv("SCHED_TICK_LATENESS_NS");
@@ -138,6 +165,7 @@ static void run_punctual(void)
 	check_mean(1000, 100, 0, wheel_ns);
 	check_mean(10000, 30, 0, wheel_ns);
 	check_mean(60000, 20, 0, wheel_ns);
+	check_wheel_phases(wheel_ns);
 }
 
 const struct ktest test_punctual = {
