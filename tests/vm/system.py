@@ -69,7 +69,7 @@ class System(vm.Machine):
 
     def _command(self, folder, report="stdio,id=report", options=""):
         release = roots.release(self.kernel)
-        words = ["root=/dev/vda console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on", options]
+        words = ["root=/dev/vda", vm.COMMAND_LINE, options]
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
                 "-nic", "none", "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",

@@ -90,8 +90,8 @@ def test_in_machine(kernel, run, name, boots):
 def test_ends_well_and_log_is_silent(kernel, run, boots):
     """The guest gave its word at the end, and the kernel had nothing to complain about."""
     result = boots(kernel, RUNS[run])
-    assert "sched_tick-test: begin" in result.console, "the log does not know what was run"
     assert result.green, result.explain()
+    assert "sched_tick-test: begin" in result.console, "the log does not know what was run"
 
 
 def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):
