@@ -15,7 +15,7 @@ MODULE = sorted((TOP / "src").glob("*.[ch]"))
 OTHERS = sorted((TOP / "tests" / "kernel" / "modules").glob("*.c"))
 TRACKED = [TOP / name for name in subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
                                                  cwd=TOP, text=True, capture_output=True, check=True).stdout.split()]
-TEXTS = [path for path in TRACKED if path.is_file() and path.suffix not in (".png",)]
+TEXTS = [path for path in TRACKED if path.is_file() and path.suffix != ".png" and "corpus" not in path.parts]
 SHELL = [path for path in TEXTS if re.match(r"#!\s*/(usr/)?bin/(env )?(ba|da|busybox )?sh", path.read_text("utf-8"))]
 
 

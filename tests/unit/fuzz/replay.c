@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Runs a target of libFuzzer on the files named, where there is no clang.
+ */
+#include <err.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int main(int argc, char **argv)
+{
+	/* On the heap and no longer than it is, so that a byte read behind it is seen. */
+	static uint8_t all[1 << 16];
+
+	for (int i = 1; i < argc; i++) {
+		FILE *file = fopen(argv[i], "rb");
+		uint8_t *data;
+		size_t size;
+
+		if (!file)
+			err(1, "%s", argv[i]);
+		size = fread(all, 1, sizeof(all), file);
+		fclose(file);
+		data = malloc(size ? size : 1);
+		if (!data)
+			err(1, "memory");
+		memcpy(data, all, size);
+		LLVMFuzzerTestOneInput(data, size);
+		free(data);
+	}
+	return 0;
+}

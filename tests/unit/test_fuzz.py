@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The two parsers of sched-tick(8) that read what others write: on the corpus of earlier runs, and anew."""
+
+import subprocess
+
+import pytest
+
+from conftest import TOP
+
+FUZZ = TOP / "tests" / "unit" / "fuzz"
+TOOLS = TOP / "tools"
+SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "ticker.c")]
+LONGEST = {"stat": 2048, "config": 1024}    # bytes; more of the same is no news to a parser of lines
+SECONDS = 600
+
+
+def build(folder, compiler, target, *more):
+    """A target with its sanitizers, and whatever calls it."""
+    program = folder / target
+    subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", '-DVERSION="fuzz"', "-O1", "-g", f"-I{TOOLS}",
+                    "-fno-sanitize-recover=all", *more, "-o", program, FUZZ / f"{target}.c", *SOURCES, "-linih"], check=True)
+    return program
+
+
+@pytest.mark.parametrize("target", LONGEST)
+def test_corpus(tmp_path, target):
+    """Nothing in it does harm (any more)."""
+    program = build(tmp_path, "gcc", target, "-fsanitize=address,undefined", FUZZ / "replay.c")
+    files = sorted((FUZZ / "corpus" / target).iterdir())
+    assert len(files) > 30
+    done = subprocess.run([program, *files], text=True, errors="replace", capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.scope("long")
+@pytest.mark.parametrize("target", LONGEST)
+def test_ten_minutes(tmp_path, target):
+    """From the corpus on. What is new stays in build/, to be merged into the tree (docs/testing.md)."""
+    program = build(tmp_path, "clang", target, "-fsanitize=fuzzer,address,undefined")
+    found = TOP / "build" / "fuzz" / target
+    found.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run([program, f"-max_total_time={SECONDS}", f"-max_len={LONGEST[target]}", "-close_fd_mask=2",
+                           f"-artifact_prefix={found}-", found, FUZZ / "corpus" / target],
+                          text=True, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr[-4000:]
