@@ -3,11 +3,28 @@
  * A histogram of lateness as bars.
  */
 #include <inttypes.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "table.h"
 
-void bars_print(FILE *out, const struct lateness *lateness, int width)
+#define BAR_BEGINS	23	/* columns of text before it */
+#define BAR_SHORTEST	10
+#define BAR_LONGEST	60
+
+static int bar_length(void)
 {
+	struct winsize size;
+	int left = (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80) - BAR_BEGINS;
+
+	if (left < BAR_SHORTEST)
+		return BAR_SHORTEST;
+	return left < BAR_LONGEST ? left : BAR_LONGEST;
+}
+
+void bars_print(FILE *out, const struct lateness *lateness)
+{
+	int width = bar_length();
 	size_t first = LATENESS_BUCKETS, last = 0;
 	uint64_t most = 0;
 

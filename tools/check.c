@@ -24,31 +24,96 @@ struct thresholds {
 	uint64_t wait_ns;
 };
 
-/* What is wrong with one ticker, as a text; empty if nothing. */
+struct check {
+	struct thresholds limits;
+	struct table_options options;
+	bool nagios, quiet;
+};
+
+/* What was found of one ticker. */
+struct finding {
+	char name[TICKER_NAME_MAX + 1];
+	bool enabled;
+	bool stalled;
+	double late_share, missed_share;
+	bool late, missed;	/* too many are */
+	uint64_t periods_waited;
+	uint64_t counter_missed, stalls, max_ns;
+};
+
+static double share(uint64_t part, uint64_t all)
+{
+	return all ? (double)part / all : 0;
+}
+
 static void judge(const struct ticker *before, const struct ticker *after, const struct thresholds *limits,
-		  char *text, size_t size)
+		  struct finding *finding)
 {
 	const struct stat_line *stat = &after->stat;
-	uint64_t ticks = lateness_count(&stat->lateness), periods = stat->counter + stat->missed;
-	uint64_t late = ticks - lateness_count_within(&stat->lateness, limits->lateness_ns);
-	size_t length = 0;
-	char time[HUMAN_SIZE];
+	uint64_t ticks = lateness_count(&stat->lateness);
 
-	*text = '\0';
+	*finding = (struct finding){
+		.enabled = stat->enabled,
+		.late_share = share(ticks - lateness_count_within(&stat->lateness, limits->lateness_ns), ticks),
+		.missed_share = share(stat->missed, stat->counter + stat->missed),
+		.counter_missed = stat->missed,
+		.stalls = stat->stalls,
+		.max_ns = stat->lateness.max_ns,
+	};
+	strcpy(finding->name, after->name);
 	if (!stat->enabled)
 		return;
 	/* The tick that did not come while others would have: the worker is stuck now. */
-	if (before && stat->counter == before->stat.counter && stat->missed > before->stat.missed)
-		length += snprintf(text + length, size - length, "stalled: no tick, %" PRIu64 " periods missed; ",
-				   stat->missed - before->stat.missed);
-	if (periods && (double)stat->missed / periods > limits->missed_share)
-		length += snprintf(text + length, size - length, "%.3g %% of all periods missed; ",
-				   100.0 * stat->missed / periods);
-	if (ticks && (double)late / ticks > limits->late_share)
-		length += snprintf(text + length, size - length, "%.3g %% of all ticks later than %s; ",
-				   100.0 * late / ticks, human_ns(limits->lateness_ns, time, sizeof(time)));
-	if (length)
-		text[length - 2] = '\0';
+	if (before && stat->counter == before->stat.counter && stat->missed > before->stat.missed) {
+		finding->stalled = true;
+		finding->periods_waited = stat->missed - before->stat.missed;
+	}
+	finding->late = finding->late_share > limits->late_share;
+	finding->missed = finding->missed_share > limits->missed_share;
+}
+
+static bool exceeded(const struct finding *finding)
+{
+	return finding->stalled || finding->late || finding->missed;
+}
+
+static const struct table_column columns[] = {
+	{ "NAME", "name", TABLE_STRING, 0.3 },
+	{ "STATE", "state", TABLE_STRING, 5 },
+	{ "LATE", "late_ratio", TABLE_NUMBER, 5 },
+	{ "MISSED", "missed_ratio", TABLE_NUMBER, 6 },
+};
+
+static void format_share(double value, enum table_form form, char *text, size_t size)
+{
+	if (form == TABLE_HUMAN)
+		snprintf(text, size, "%.3g%%", 100 * value);
+	else
+		snprintf(text, size, "%.9g", value);
+}
+
+static void format(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size)
+{
+	const struct finding *finding = (const struct finding *)data + row;
+
+	switch (column) {
+	case 0:
+		snprintf(text, size, "%s", finding->name);
+		break;
+	case 1:
+		snprintf(text, size, "%s%s%s", finding->stalled ? ",stalled" : "", finding->late ? ",late" : "",
+			 finding->missed ? ",missed" : "");
+		if (*text)
+			memmove(text, text + 1, strlen(text));
+		else
+			snprintf(text, size, "%s", finding->enabled ? "ok" : "disabled");
+		break;
+	case 2:
+		format_share(finding->late_share, form, text, size);
+		break;
+	default:
+		format_share(finding->missed_share, form, text, size);
+	}
 }
 
 static bool parse_share(const char *text, double *share)
@@ -62,33 +127,56 @@ static bool parse_share(const char *text, double *share)
 	return true;
 }
 
-/* The end of the one line that Nagios reads: performance data. */
-static void print_performance(const struct ticker *list, size_t count, size_t bad)
+/* The one line that Nagios reads: what is wrong, and performance data. */
+static void print_nagios(const struct finding *found, size_t count, const struct thresholds *limits)
 {
-	printf(bad ? " |" : "OK - %zu tickers |", count);
+	const char *before = "SCHED_TICK CRITICAL - ";
+	char late[HUMAN_SIZE];
+
+	human_ns(limits->lateness_ns, late, sizeof(late));
+	for (size_t i = 0; i < count; i++) {
+		if (!exceeded(&found[i]))
+			continue;
+		printf("%s%s:", before, found[i].name);
+		before = "; ";
+		if (found[i].stalled)
+			printf(" stalled, no tick in %" PRIu64 " periods", found[i].periods_waited);
+		if (found[i].missed)
+			printf(" %.3g %% of all periods missed", 100 * found[i].missed_share);
+		if (found[i].late)
+			printf(" %.3g %% of all ticks later than %s", 100 * found[i].late_share, late);
+	}
+	if (*before != ';')
+		printf("SCHED_TICK OK - %zu tickers", count);
+	printf(" |");
 	for (size_t i = 0; i < count; i++)
 		printf(" '%s_missed'=%" PRIu64 "c '%s_stalls'=%" PRIu64 "c '%s_max'=%" PRIu64 ".%09" PRIu64 "s",
-		       list[i].name, list[i].stat.missed, list[i].name, list[i].stat.stalls, list[i].name,
-		       list[i].stat.lateness.max_ns / 1000000000, list[i].stat.lateness.max_ns % 1000000000);
+		       found[i].name, found[i].counter_missed, found[i].name, found[i].stalls, found[i].name,
+		       found[i].max_ns / 1000000000, found[i].max_ns % 1000000000);
 	putchar('\n');
 }
 
 static const struct option options[] = {
 	{ "help", no_argument, NULL, 'h' },
+	{ "json", no_argument, NULL, 'J' },
 	{ "late", required_argument, NULL, 'p' },
 	{ "lateness", required_argument, NULL, 'l' },
 	{ "missed", required_argument, NULL, 'm' },
 	{ "nagios", no_argument, NULL, 'N' },
+	{ "noheadings", no_argument, NULL, 'n' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "raw", no_argument, NULL, 'r' },
 	{ "wait", required_argument, NULL, 'w' },
 	{ }
 };
 
-static void parse(int argc, char **argv, struct thresholds *limits, bool *nagios)
+static void parse(int argc, char **argv, struct check *check)
 {
+	struct thresholds *limits = &check->limits;
 	bool good = true;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "hl:m:p:w:", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "hJl:m:np:qrw:", options, NULL)) != -1) {
 		switch (option) {
 		case 'l':
 			good = parse_duration_ns(optarg, &limits->lateness_ns) &&
@@ -104,10 +192,14 @@ static void parse(int argc, char **argv, struct thresholds *limits, bool *nagios
 			good = parse_duration_ns(optarg, &limits->wait_ns);
 			break;
 		case 'N':
-			*nagios = true;
+			check->nagios = true;
+			break;
+		case 'q':
+			check->quiet = true;
 			break;
 		default:
-			usage("check", option == 'h' ? STATUS_DONE : STATUS_USAGE);
+			if (!table_option(&check->options, option))
+				usage("check", option == 'h' ? STATUS_DONE : STATUS_USAGE);
 		}
 		if (!good)
 			errx(STATUS_USAGE, "%s: not what this option takes", optarg);
@@ -131,47 +223,60 @@ static const struct ticker *find(const struct ticker *list, size_t count, const 
 	return NULL;
 }
 
-static int check(char *const *names, const struct thresholds *limits, bool nagios)
+/* Print what was found; returns an exit status. */
+static int report(const struct check *check, const struct finding *found, size_t count)
+{
+	int status = STATUS_DONE;
+
+	if (check->nagios)
+		print_nagios(found, count, &check->limits);
+	else if (!check->quiet)
+		status = table_emit(stdout, &check->options, columns, sizeof(columns) / sizeof(*columns), format, found,
+				    count);
+	for (size_t i = 0; i < count && !status; i++)
+		if (exceeded(&found[i]))
+			status = STATUS_EXCEEDED;
+	return status;
+}
+
+static int check_all(const struct check *check, char *const *names)
 {
 	struct ticker *before = NULL, *after = NULL;
-	size_t counts[2] = { 0, 0 }, bad = 0;
-	char verdict[256];
+	struct finding *found = NULL;
+	size_t counts[2] = { 0, 0 };
 	int status = ticker_list(names, &before, &counts[0]);
 
 	if (!status) {
-		pause_ns(limits->wait_ns);
+		pause_ns(check->limits.wait_ns);
 		status = ticker_list(names, &after, &counts[1]);
 	}
-	if (!status && nagios)
-		printf("SCHED_TICK ");
-	for (size_t i = 0; i < counts[1] && !status; i++) {
-		judge(find(before, counts[0], after[i].name), &after[i], limits, verdict, sizeof(verdict));
-		if (!*verdict)
-			continue;
-		if (nagios)
-			printf("%s%s: %s", bad ? "; " : "CRITICAL - ", after[i].name, verdict);
-		else
-			printf("%s: %s\n", after[i].name, verdict);
-		bad++;
+	if (!status) {
+		found = calloc(counts[1] + 1, sizeof(*found));
+		if (!found)
+			err(STATUS_FAILED, "memory");
+		for (size_t i = 0; i < counts[1]; i++)
+			judge(find(before, counts[0], after[i].name), &after[i], &check->limits, &found[i]);
+		status = report(check, found, counts[1]);
 	}
-	if (!status && nagios)
-		print_performance(after, counts[1], bad);
+	free(found);
 	free(before);
 	free(after);
-	return status ?: bad ? STATUS_EXCEEDED : STATUS_DONE;
+	return status;
 }
 
 int command_check(int argc, char **argv)
 {
-	struct thresholds limits = {
-		.lateness_ns = 100000000, .late_share = 0.001, .missed_share = 0.01, .wait_ns = 2000000000,
+	struct check check = {
+		.limits = {
+			.lateness_ns = 100000000, .late_share = 0.001, .missed_share = 0.01, .wait_ns = 2000000000,
+		},
+		.options.headings = true,
 	};
-	bool nagios = false;
 	int status;
 
-	parse(argc, argv, &limits, &nagios);
-	status = check(argv + optind, &limits, nagios);
-	if (!nagios)
+	parse(argc, argv, &check);
+	status = check_all(&check, argv + optind);
+	if (!check.nagios)
 		return status;
 	if (status && status != STATUS_EXCEEDED)
 		printf("SCHED_TICK UNKNOWN - see standard error\n");

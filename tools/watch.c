@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,18 +53,11 @@ static void since(struct ticker *after, const struct look *before)
 	}
 }
 
-static int terminal_width(void)
-{
-	struct winsize size;
-
-	return !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : 80;
-}
-
 static int print(const struct watch *watch, const struct look *before, const struct look *now)
 {
 	struct ticker *list = calloc(now->count + 1, sizeof(*list));
 	char delay[HUMAN_SIZE];
-	int status, width = terminal_width() - 30;
+	int status;
 
 	if (!list)
 		err(STATUS_FAILED, "memory");
@@ -82,7 +74,7 @@ static int print(const struct watch *watch, const struct look *before, const str
 		if (!lateness_count(&list[i].stat.lateness))
 			continue;
 		printf("\n%s\n", list[i].name);
-		bars_print(stdout, &list[i].stat.lateness, width < 10 ? 10 : width > 60 ? 60 : width);
+		bars_print(stdout, &list[i].stat.lateness);
 	}
 	free(list);
 	if (fflush(stdout))
@@ -145,13 +137,6 @@ int command_watch(int argc, char **argv)
 				break;
 			warnx("%s: not a length of time with its unit, such as 500ms or 2s", optarg);
 			return STATUS_USAGE;
-		case 'J':
-			watch.options.form = TABLE_JSON;
-			watch.batch = true;
-			break;
-		case 'N':
-			watch.options.headings = false;
-			break;
 		case 'n':
 			watch.looks = strtoul(optarg, &end, 10);
 			if (!*end && watch.looks)
@@ -161,13 +146,16 @@ int command_watch(int argc, char **argv)
 		case 'o':
 			watch.options.columns = optarg;
 			break;
-		case 'r':
-			watch.options.form = TABLE_RAW;
-			watch.batch = true;
-			break;
+		case 'N':
+			/* -n is taken, as with top(1). */
+			option = 'n';
+			/* fall through */
 		default:
-			usage("watch", option == 'h' ? STATUS_DONE : STATUS_USAGE);
+			if (!table_option(&watch.options, option))
+				usage("watch", option == 'h' ? STATUS_DONE : STATUS_USAGE);
 		}
 	}
+	if (watch.options.form != TABLE_HUMAN)
+		watch.batch = true;
 	return watch_on(&watch, argv + optind);
 }

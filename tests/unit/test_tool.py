@@ -6,8 +6,13 @@ import collections
 import json
 import os
 import pathlib
+import pty
 import re
+import select
+import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -81,9 +86,13 @@ GOLDEN = {
     "list-more": ["list", "-o", "+alarm-max", "default"],
     "show": ["show", "default"],
     "show-json": ["show", "--json", "backup"],
+    "show-raw": ["show", "-r", "default"],
     "watch": ["watch", "-b", "-d", "1ms", "-n", "1"],
     "watch-json": ["watch", "-J", "-d", "1ms", "-n", "1"],
+    "watch-raw": ["watch", "-r", "--noheadings", "-d", "1ms", "-n", "2", "default"],
     "check": ["check", "--wait", "1ms", "--lateness", "5us"],
+    "check-json": ["check", "--wait", "1ms", "--json"],
+    "check-raw": ["check", "--wait", "1ms", "--raw"],
     "check-nagios": ["check", "--nagios", "--wait", "1ms"],
     "export": ["export", "--output", "-"],
     "help": ["--help"],
@@ -102,17 +111,31 @@ def test_output(run, name):
     assert done.err == ""
     if "json" in name:
         json.loads(done.out)
-    if not name.endswith(("json", "nagios", "export", "help")):
+    if not name.endswith(("json", "raw", "nagios", "export", "help")):
         assert max(map(len, done.out.splitlines())) <= 100
 
 
-def test_a_narrow_terminal_is_enough(tool, tree):
+@pytest.mark.parametrize("command,figures", [("list", ["86400", "61.2ms"]), ("show default", ["86400", "85990"]),
+                                             ("watch -n 1 -d 1ms", ["61.2ms"]), ("check -w 1ms", ["0.00231%"])])
+def test_a_narrow_terminal_is_enough(tool, tree, command, figures):
     """60 columns, the longest name: no line is longer, and no figure is cut."""
-    done = subprocess.run(["script", "-qec", f"stty cols 60; {tool} list", "/dev/null"], text=True, capture_output=True,
+    done = subprocess.run(["script", "-qec", f"stty cols 60; {tool} {command}", "/dev/null"], text=True, capture_output=True,
                           check=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree), "TERM": "dumb"})
-    lines = done.stdout.replace("\r", "").splitlines()
-    assert max(map(len, lines)) <= 60, done.stdout
-    assert "86400" in done.stdout and "61.2ms" in done.stdout, done.stdout
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", done.stdout)
+    assert max(map(len, text.splitlines())) <= 60, text
+    assert all(figure in text for figure in figures), text
+
+
+def test_json_of_nothing(run, tree):
+    """There is no such thing: the default ticker is always there, and one by name that is not is an error. A ticker
+    that never ran is all zeros."""
+    (never,) = json.loads(run("list", "--json", "backup").out)["tickers"]
+    assert never["ticks"] == never["mean_ns"] == never["p99_ns"] == 0
+    assert sum(json.loads(run("show", "--json", "backup").out)["lateness"]["histogram"]) == 0
+    (checked,) = json.loads(run("check", "--wait", "1ms", "--json", "backup").out)["tickers"]
+    assert checked == {"name": "backup", "state": "ok", "late_ratio": 0, "missed_ratio": 0}
+    shutil.rmtree(tree / "sys" / "kernel" / "sched_tick" / "tickers")
+    assert [each["name"] for each in json.loads(run("list", "--json").out)["tickers"]] == ["default"]
 
 
 def test_no_series_twice_and_no_timestamp(run):
@@ -159,6 +182,55 @@ def test_export_is_whole_or_not_at_all(run, tmp_path):
                preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_FSIZE, (1000, 1000)))
     assert done.status != 0
     assert (folder / "x.prom").read_text("ascii") == old
+
+
+def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
+    """10,000 reads, while it is written again and again."""
+    path = tmp_path / "out" / "sched_tick.prom"
+    path.parent.mkdir()
+    environment = {"SCHED_TICK_ROOT": str(tree)}
+    write = [tool, "export", "--output", path]
+    subprocess.run(write, check=True, env=environment)
+    whole = path.read_bytes()
+    seen, reads = set(), 0
+    with subprocess.Popen(["sh", "-c", 'while "$@"; do :; done', "sh", *write], env=environment,
+                          start_new_session=True) as writer:
+        while reads < 10000 or len(seen) < 100:
+            with open(path, "rb") as file:
+                seen.add(os.fstat(file.fileno()).st_ctime_ns)
+                assert file.read() == whole
+            reads += 1
+        os.killpg(writer.pid, signal.SIGKILL)
+    # What a writer that is killed leaves is nothing that the collector would read.
+    assert [each.name for each in path.parent.glob("*.prom")] == [path.name]
+
+
+def test_a_folder_that_can_not_be_written(tool, tree, tmp_path):
+    """Not even by root, if it has not the power to go over that."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "x.prom").write_text("old\n", encoding="ascii")
+    folder.chmod(0o555)
+    powerless = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run([*powerless, tool, "export", "--output", folder / "x.prom"], check=False, text=True,
+                          capture_output=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree)})
+    folder.chmod(0o755)
+    assert done.returncode == 1 and str(folder) in done.stderr and "Permission denied" in done.stderr, done.stderr
+    assert [each.name for each in folder.iterdir()] == ["x.prom"]
+    assert (folder / "x.prom").read_text("ascii") == "old\n"
+
+
+def test_check_sees_a_worker_that_is_stuck(tool, tree):
+    """Periods pass between two looks, and no tick comes."""
+    stat = tree / "sys" / "kernel" / "sched_tick" / "stat"
+    fields = stat.read_text("ascii").split()
+    with subprocess.Popen([tool, "check", "--wait", "2s", "--nagios", "default"], text=True, stdout=subprocess.PIPE,
+                          env={"SCHED_TICK_ROOT": str(tree)}) as checker:
+        time.sleep(1)
+        stat.write_text(" ".join([*fields[:3], str(int(fields[3]) + 7), *fields[4:]]) + "\n", encoding="ascii")
+        said = checker.communicate(timeout=60)[0]
+    assert checker.returncode == 2
+    assert said.startswith("SCHED_TICK CRITICAL - default: stalled, no tick in 7 periods |"), said
 
 
 SETTINGS = [
@@ -280,6 +352,48 @@ def test_apply_takes_no_part_of_a_bad_file(run, tree, text, line):
     done = run("apply", path)
     assert done.status == 1 and f"{path}:{line}: " in done.err, done.err
     assert before == {entry: entry.read_bytes() for entry in sysfs.rglob("*") if entry.is_file()}
+
+
+COMPLETION = TOP / "tools" / "completion"
+
+
+@pytest.mark.parametrize("line,words", [("", {"list", "apply", "--version"}), ("sh", {"show"}),
+                                        ("show ", {"default", "backup", "a.name-of_32.characters.is.long1"}),
+                                        ("delete ", {"backup", "a.name-of_32.characters.is.long1"}), ("wait ba", {"backup"}),
+                                        ("check --la", {"--late", "--lateness"}), ("set backup pe", {"period="})])
+def test_bash_completion(tool, tree, line, words):
+    """Commands, options, settings, and the tickers that are there."""
+    script = 'compopt() { :; }; source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sched_tick; ' \
+             'printf "%s\\n" "${COMPREPLY[@]}"'
+    done = subprocess.run(["bash", "-c", script, COMPLETION / "sched-tick.bash", "sched-tick", *line.split(" ")], text=True,
+                          capture_output=True, check=True,
+                          env={"PATH": f"{tool.parent}:{os.environ['PATH']}", "SCHED_TICK_ROOT": str(tree)})
+    assert not done.stderr and words <= set(done.stdout.split()), done.stderr
+    assert ("default" in done.stdout) == (line == "show ")
+
+
+def test_zsh_completion(tool, tree):
+    """As typed at a prompt: what is begun is ended by the tab key."""
+    child, terminal = pty.fork()
+    if not child:
+        os.environ.update(PATH=f"{tool.parent}:{os.environ['PATH']}", SCHED_TICK_ROOT=str(tree), TERM="dumb")
+        os.execlp("zsh", "zsh", "-f")
+
+    def until(text):
+        seen, end = "", time.monotonic() + 30
+        while text not in seen:
+            assert time.monotonic() < end, seen
+            if select.select([terminal], [], [], 1)[0]:
+                seen += os.read(terminal, 4096).decode()
+
+    os.write(terminal, f"PS1=; fpath=({COMPLETION} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n".encode())
+    until("ready")
+    for typed, completed in (("sched-tick wai\t", "wait"), ("--co\t", "--count"), ("3 b\t", "backup"),
+                             ("\x15sched-tick set b\t", "backup"), ("phas\t", "phase=")):
+        os.write(terminal, typed.encode())
+        until(completed)
+    os.close(terminal)
+    os.waitpid(child, 0)
 
 
 def test_every_exit_status_of_the_man_page_is_tested():

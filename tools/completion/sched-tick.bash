@@ -4,12 +4,7 @@
 # Completion of sched-tick(8) for bash: commands, options, settings, and the tickers that are there.
 
 _sched_tick_tickers() {
-    local dir
-    [ -d /sys/kernel/sched_tick ] || return
-    echo default
-    for dir in /sys/kernel/sched_tick/tickers/*/; do
-        [ -e "${dir}stat" ] && basename "$dir"
-    done
+    sched-tick list --raw --noheadings --output name 2> /dev/null
 }
 
 _sched_tick() {
@@ -19,10 +14,10 @@ _sched_tick() {
     elif [[ $word == -* ]]; then
         case $command in
         list) words='--help --json --raw --noheadings --output' ;;
-        show) words='--help --json' ;;
+        show) words='--help --json --raw' ;;
         wait) words='--help --count' ;;
         watch) words='--help --batch --delay --count --json --raw --noheadings --output' ;;
-        check) words='--help --lateness --late --missed --wait --nagios' ;;
+        check) words='--help --lateness --late --missed --wait --quiet --nagios --json --raw --noheadings' ;;
         export) words='--help --output' ;;
         apply) words='--help --quiet' ;;
         *) words='--help' ;;
