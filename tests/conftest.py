@@ -13,7 +13,7 @@ sys.path.insert(0, str(TOP / "tests" / "vm"))
 import roots  # noqa: E402  pylint: disable=wrong-import-position
 import vm     # noqa: E402  pylint: disable=wrong-import-position
 
-REFERENCE = "6.1"   # the kernel that figures are stated for
+REFERENCE = roots.REFERENCE
 
 
 def pytest_addoption(parser):

@@ -24,6 +24,7 @@ SUITES = {
     "6.12": ("trixie", None),
     "7.3": ("trixie", "trixie-backports"),
 }
+REFERENCE = "6.1"   # the kernel that figures are stated for
 PACKAGES = ["dkms", "gcc", "libc6-dev", "make", "sparse", "xz-utils"]
 
 # Runs in the new root: headers first, for they say which kernel is the suite's current one; then that
@@ -143,10 +144,10 @@ def make(name, suite, extra, packages, script):
         remove(partial)
         say(f"fetching {name} ({extra or suite}), once")
         unpack = 'chroot "$1" sh -s -- "$TARGET" < "$SCRIPT"'
-        inside = beside(folder, ".sh")
-        inside.write_text(script, encoding="ascii")
+        recipe = beside(folder, ".sh")
+        recipe.write_text(script, encoding="ascii")
         run_quietly(
-            as_root(["env", f"SCRIPT={inside}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
+            as_root(["env", f"SCRIPT={recipe}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
                      "--variant=apt", f"--include={','.join(packages)}", *apt_options(),
                      "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                      f"--customize-hook={unpack}", suite, str(partial), *sources(suite, extra)]),
@@ -178,12 +179,16 @@ def release(kernel):
     return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
 
 
-def in_root(folder, script, *arguments, **options):
-    """Run a shell script inside a root, with /proc there for the tools that look."""
+def inside(folder, script, *arguments):
+    """The command that runs a shell script inside a root, with /proc there for the tools that look."""
     wrapper = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-    command = as_root(["unshare", "--mount", "--pid", "--fork", "sh", "-c", wrapper, str(folder),
-                       "sh", "-euc", script, "sh", *arguments])
-    return subprocess.run(command, check=False, text=True, stdin=subprocess.DEVNULL,
+    return as_root(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", wrapper, str(folder),
+                    "sh", "-euc", script, "sh", *arguments])
+
+
+def in_root(folder, script, *arguments, **options):
+    """Run a shell script inside a root to its end."""
+    return subprocess.run(inside(folder, script, *arguments), check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
@@ -200,17 +205,39 @@ mv scripts out
 """
 
 
-def kernel_scripts():
-    """The folder scripts/ of a kernel's source, fetched once."""
-    folder = cache_dir() / f"scripts-{recipe_key(FETCH_SCRIPTS)}"
+FETCH_EXPORTER = """
+cd /tmp
+apt-get update -q
+apt-get download prometheus-node-exporter
+rm -rf /var/lib/apt/lists/*
+mkdir out
+dpkg-deb --fsys-tarfile prometheus-node-exporter_*.deb | tar -xO ./usr/bin/prometheus-node-exporter > out/node_exporter
+chmod +x out/node_exporter
+rm prometheus-node-exporter_*.deb
+"""
+
+
+def fetched(name, script, what):
+    """A folder that a script leaves in /tmp/out of the reference root, kept."""
+    folder = cache_dir() / f"{name}-{recipe_key(script)}"
     with locked(beside(folder, ".lock")):
         if folder.is_dir():
             return folder
-        base = root("6.1")
-        say("fetching the kernel's own checks, once")
+        base = root(REFERENCE)
+        say(f"fetching {what}, once")
         remove(base / "tmp" / "out")
-        done = in_root(base, FETCH_SCRIPTS)
+        done = in_root(base, script)
         if done.returncode:
-            raise RuntimeError(f"linux-source-6.1 can't be had:\n{done.stdout}")
+            raise RuntimeError(f"{what} can't be had:\n{done.stdout}")
         subprocess.run(as_root(["mv", str(base / "tmp" / "out"), str(folder)]), check=True)
     return folder
+
+
+def kernel_scripts():
+    """The folder scripts/ of a kernel's source."""
+    return fetched("scripts", FETCH_SCRIPTS, "the kernel's own checks")
+
+
+def node_exporter():
+    """The program."""
+    return fetched("exporter", FETCH_EXPORTER, "the node exporter") / "node_exporter"

@@ -11,9 +11,11 @@ import tarfile
 import roots
 import vm
 
-# What an administrator would look with; what the tool needs; who reads what it writes.
-PACKAGES = ["bpftrace", "curl", "e2fsprogs", "initramfs-tools", "kmod", "libinih1", "libsmartcols1", "linux-perf",
-            "prometheus", "prometheus-node-exporter", "systemd-sysv", "udev"]
+# What the tool needs; who reads what it writes.
+PACKAGES = ["curl", "e2fsprogs", "initramfs-tools", "iproute2", "kmod", "libinih1", "libsmartcols1",
+            "prometheus-node-exporter", "systemd-sysv", "udev"]
+# What an administrator would look with.
+MORE = {roots.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
 
 SETUP = r"""
 set -eu
@@ -37,7 +39,8 @@ END
 systemctl enable job.service
 systemctl mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
 # Started by who needs them.
-systemctl disable prometheus.service prometheus-node-exporter.service
+systemctl disable prometheus-node-exporter.service
+if [ -e /usr/bin/prometheus ]; then systemctl disable prometheus.service; fi
 """
 
 INIT = """
@@ -54,6 +57,13 @@ poweroff -f
 """
 
 
+def folder(kernel):
+    """The root that the system with a kernel boots from."""
+    suite, extra = roots.SUITES[kernel]
+    setup = SETUP % {"release": roots.release(kernel)}
+    return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), setup)
+
+
 class System(vm.Machine):
     """A Debian system with a kernel of roots.SUITES, which the module is built for; boot() as often as wanted.
 
@@ -61,17 +71,15 @@ class System(vm.Machine):
     with two.
     """
 
-    def __init__(self, kernel, module, others, mode="sleep"):
+    def __init__(self, kernel, module, others, mode="sleep", nic="none"):
         super().__init__(kernel, mode, module, others)
-        suite, extra = roots.SUITES[kernel]
-        setup = SETUP % {"release": roots.release(kernel)}
-        self.folder = roots.make(f"system-{kernel}", suite, extra, PACKAGES, setup)
+        self.folder, self.nic = folder(kernel), nic
 
     def _command(self, folder, report="stdio,id=report", options=""):
         release = roots.release(self.kernel)
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
-                "-nic", "none", "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
+                "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
                 "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on",

@@ -192,13 +192,17 @@ def ktest():
     return BUILD / "ktest"
 
 
-def tool():
-    """sched-tick(8) and the libraries that it needs, by their names in a guest that has no others."""
-    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={BUILD}"], check=True)
-    program = BUILD / "sched-tick"
+def with_libraries(program):
+    """A program and the libraries that it needs, by their names in a guest that has no others."""
     listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True).stdout
     paths = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
-    return {"bin/sched-tick": program.read_bytes()} | {path: pathlib.Path(path).read_bytes() for path in paths}
+    return {f"bin/{program.name}": program.read_bytes()} | {path: pathlib.Path(path).read_bytes() for path in paths}
+
+
+def tool():
+    """sched-tick(8), built, and its libraries."""
+    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={BUILD}"], check=True)
+    return with_libraries(BUILD / "sched-tick")
 
 
 def _initramfs(path, files):
