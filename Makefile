@@ -19,8 +19,9 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 xz-utils
 TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
+LONG_PACKAGES := clang libclang-rt-14-dev
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) codespell coccinelle git libcmocka-dev libpython3.11 man-db perl \
-	python3-pytest shellcheck
+	python3-pytest shellcheck zsh
 
 # $(call need,PACKAGES): install what is not there yet; says so.
 need = @missing=$$(for package in $(1); do \
@@ -32,7 +33,9 @@ need = @missing=$$(for package in $(1); do \
 		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null; \
 	fi
 
-.PHONY: help demo test test-long check test-here shell module tool install uninstall clean
+PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
+
+.PHONY: help demo test test-long check test-here shell pictures module tool install uninstall clean
 
 help:
 	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
@@ -40,6 +43,7 @@ help:
 	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
 	@echo 'make test-long       every test in full, on every kernel; hours'
 	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
+	@echo 'make pictures        the pictures of the README, anew'
 	@echo 'make module          build for the running kernel, here (KVER=... for another)'
 	@echo 'make tool            build sched-tick(8) into build/'
 	@echo 'sudo make test-here  the in-machine tests on this machine and its running kernel'
@@ -48,12 +52,16 @@ help:
 	@echo 'make clean           remove what was built here; the cache stays'
 
 demo:
-	$(call need,$(RIG_PACKAGES))
+	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES))
 	@$(RIG) $(PYTHON) tests/vm/demo.py demo $(KERNEL)
 
 shell:
-	$(call need,$(RIG_PACKAGES))
+	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES))
 	@$(RIG) $(PYTHON) tests/vm/demo.py shell $(KERNEL)
+
+pictures:
+	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES) $(PICTURE_PACKAGES))
+	@$(RIG) $(PYTHON) tests/monitoring/pictures.py
 
 test:
 	$(call need,$(TEST_PACKAGES))
@@ -64,7 +72,7 @@ check:
 	@$(RIG) $(PYTEST) --scope=check --kernels=$(KERNEL) tests
 
 test-long:
-	$(call need,$(TEST_PACKAGES))
+	$(call need,$(TEST_PACKAGES) $(LONG_PACKAGES))
 	@$(RIG) $(PYTEST) --scope=long tests
 
 module:

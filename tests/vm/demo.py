@@ -29,7 +29,8 @@ def machine(kernel):
     step(1, f"Linux {kernel}, as Debian ships it (kept in {roots.cache_dir()})")
     roots.root(kernel)
     step(2, f"building the module for {roots.release(kernel)}, as DKMS does after an installation")
-    return vm.Machine(kernel, "races", vm.build_dkms(kernel), vm.build_others(kernel)[0])
+    others = vm.build_others(kernel)[0] | vm.tool() | vm.with_libraries(roots.node_exporter())
+    return vm.Machine(kernel, "races", vm.build_dkms(kernel), others)
 
 
 def demo(kernel):

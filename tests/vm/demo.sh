@@ -59,7 +59,23 @@ show "echo 0 > $dir/enabled"
 count 2
 test "$after" -eq "$before" || fail "it ticked after it was disabled"
 
-say "Any number of tickers more, each with the same files:"
+say "What you write is checked before anything changes:"
+if sh -c "echo 0 > $dir/period_ms" 2>/tmp/said; then
+    fail "a period of 0 was taken"
+fi
+printf '  # echo 0 > %s/period_ms\n' "$dir"
+sed 's/^/    /' /tmp/said
+printf '    period_ms is still %s\n' "$(cat $dir/period_ms)"
+
+say "And unloaded, while it ticks at 1 ms:"
+echo 1 > $dir/period_ms
+echo 1 > $dir/enabled
+show "rmmod sched_tick"
+test ! -e $dir || fail "it is still there"
+printf '    %s is gone, and so is the module.\n' "$dir"
+
+say "Loaded again. Any number of tickers more, each with the same files:"
+show "insmod /sched_tick.ko"
 show "mkdir /sys/kernel/config/sched_tick/backup"
 dir=$dir/tickers/backup
 show "echo 10 > $dir/period_ms; echo 1 > $dir/cpu; echo 500 > $dir/stall_ms; echo 1 > $dir/enabled"
@@ -77,20 +93,21 @@ printf '    lateness of the worst tick: %s ns; of its timer: %s ns. So the worke
     "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
 test "$(cat $dir/stalls)" -ge 1 || fail "the stall was not seen"
 rmmod tick_hog
-show "rmdir /sys/kernel/config/sched_tick/backup"
-dir=/sys/kernel/sched_tick
 
-say "What you write is checked before anything changes:"
-if sh -c "echo 0 > $dir/period_ms" 2>/tmp/said; then
-    fail "a period of 0 was taken"
-fi
-printf '  # echo 0 > %s/period_ms\n' "$dir"
-sed 's/^/    /' /tmp/said
-printf '    period_ms is still %s\n' "$(cat $dir/period_ms)"
+say "The same with sched-tick(8), for people:"
+show "sched-tick list"
 
-say "And unloaded, while it ticks at 1 ms:"
-echo 1 > $dir/period_ms
-echo 1 > $dir/enabled
-show "rmmod sched_tick"
-test ! -e $dir || fail "it is still there"
-printf '    %s is gone, and so is the module.\n' "$dir"
+say "And for a monitor, by way of a real node exporter:"
+mkdir -p /var/lib/prometheus/node-exporter
+show "sched-tick export"
+ip link set lo up
+node_exporter --collector.disable-defaults --collector.textfile > /dev/null 2>&1 &
+metrics=http://127.0.0.1:9100/metrics
+tries=0
+until wget -qO /dev/null $metrics 2> /dev/null; do
+    test $((tries += 1)) -lt 60 || fail "the node exporter does not answer"
+    sleep 1
+done
+show "wget -qO- $metrics | grep '^sched_tick.*backup' | grep -v bucket"
+wget -qO- $metrics | grep -q '^sched_tick_stalls_total{ticker="backup"} [1-9]' || fail "the stall is not exported"
+kill $!
