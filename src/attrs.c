@@ -11,8 +11,10 @@
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
+#include <linux/uidgid.h>
 
 #include "attrs.h"
+#include "compat.h"
 #include "ticker.h"
 
 /**
@@ -200,8 +202,30 @@ static struct attribute *tick_alarm_lateness_attrs[] = {
 	NULL
 };
 
+unsigned int tick_attrs_gid;
+
+/* For the group it is writable from birth: a chmod would always be too late. */
+static umode_t tick_attrs_mode(struct kobject *kobj, struct attribute *attr,
+			       int index)
+{
+	const struct tick_attr *file = container_of(attr, struct tick_attr,
+						    attr);
+
+	if (READ_ONCE(tick_attrs_gid) &&
+	    (file->set == tick_ticker_set_enabled ||
+	     file->set == tick_ticker_set_period_ms))
+		return attr->mode | 0020;
+	return attr->mode;
+}
+
+static void tick_attrs_own(TICK_OWNED *kobj, kuid_t *uid, kgid_t *gid)
+{
+	*gid = KGIDT_INIT(READ_ONCE(tick_attrs_gid));
+}
+
 static const struct attribute_group tick_group = {
 	.attrs = tick_attrs,
+	.is_visible = tick_attrs_mode,
 };
 
 static const struct attribute_group tick_lateness_group = {
@@ -263,4 +287,5 @@ const struct kobj_type tick_attrs_ktype = {
 	.release = tick_ticker_release,
 	.sysfs_ops = &tick_sysfs_ops,
 	.default_groups = tick_groups,
+	.get_ownership = tick_attrs_own,
 };

@@ -28,6 +28,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
+/* What get_ownership() of a ktype is asked about. */
+#ifdef TICK_HAVE_CONST_OWNED
+#define TICK_OWNED const struct kobject
+#else
+#define TICK_OWNED struct kobject
+#endif
+
 /* The ktype's pointer became const; what it points to was never written to. */
 static inline void tick_kobject_init(struct kobject *kobj,
 				     const struct kobj_type *ktype)

@@ -31,7 +31,8 @@ static int tick_param_set(const char *val, const struct kernel_param *kp,
 
 	if (kstrtouint(val, 10, &value) || value < min || value > max)
 		return -EINVAL;
-	*(unsigned int *)kp->arg = value;
+	/* A ticker may be being made. */
+	WRITE_ONCE(*(unsigned int *)kp->arg, value);
 	return 0;
 }
 
@@ -56,12 +57,25 @@ static const struct kernel_param_ops tick_param_tickers_ops = {
 	.get = param_get_uint,
 };
 
+/* The last one is no group. */
+static int tick_param_set_gid(const char *val, const struct kernel_param *kp)
+{
+	return tick_param_set(val, kp, 0, UINT_MAX - 1);
+}
+
+static const struct kernel_param_ops tick_param_gid_ops = {
+	.set = tick_param_set_gid,
+	.get = param_get_uint,
+};
+
 module_param_cb(period_ms, &tick_param_period_ops, &period_ms, 0444);
 MODULE_PARM_DESC(period_ms, "period of the default ticker at load, 1 to 2147483647 (1000)");
 module_param(enabled, bool, 0444);
 MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
 module_param_cb(max_tickers, &tick_param_tickers_ops, &max_tickers, 0444);
 MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");
+module_param_cb(gid, &tick_param_gid_ops, &tick_attrs_gid, 0644);
+MODULE_PARM_DESC(gid, "group that may write period_ms and enabled of tickers made from now on (0: none)");
 
 static int __init sched_tick_init(void)
 {

@@ -92,8 +92,11 @@ int command_apply(int argc, char **argv)
 			usage("apply", option == 'h' ? STATUS_DONE : STATUS_USAGE);
 		verbose = false;
 	}
-	if (optind == argc)
-		return apply_folder(verbose);
+	if (optind == argc) {
+		worst = ticker_grant();
+		status = apply_folder(verbose);
+		return worst ? worst : status;
+	}
 	for (int i = optind; i < argc; i++) {
 		status = apply_file(argv[i], verbose);
 		if (status && !worst)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <err.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 
 #define SYSFS		"/sys/kernel/sched_tick"
 #define CONFIGFS	"/sys/kernel/config/sched_tick"
+#define GID		"/sys/module/sched_tick/parameters/gid"
 
 /* Tests have trees of their own. */
 static const char *root(void)
@@ -282,4 +284,46 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 		*count = 0;
 	}
 	return status;
+}
+
+static int grant_existing(gid_t gid)
+{
+	static const char *const files[] = { "period_ms", "enabled" };
+	char *const all[] = { NULL };
+	struct ticker *list;
+	size_t count;
+	int status = ticker_list(all, &list, &count);
+
+	for (size_t i = 0; i < 2 * count && !status; i++) {
+		const char *name = list[i / 2].name, *file = files[i % 2];
+		const char *path = ticker_path(name, file);
+
+		/* One may have gone since. */
+		if ((chown(path, -1, gid) || chmod(path, 0664)) && errno != ENOENT)
+			status = ticker_complain(name, file, errno);
+	}
+	free(list);
+	return status;
+}
+
+int ticker_grant(void)
+{
+	const struct group *group = getgrnam(TICKER_GROUP);
+	char path[PATH_MAX];
+	FILE *file;
+	bool good;
+
+	if (!group || !there(GID))
+		return STATUS_DONE;
+	/* First those to come, so that none is left out. */
+	snprintf(path, sizeof(path), "%s" GID, root());
+	file = fopen(path, "we");
+	good = file && fprintf(file, "%u", group->gr_gid) > 0;
+	if (file)
+		good &= !fclose(file);
+	if (!good) {
+		warn("%s", path);
+		return STATUS_FAILED;
+	}
+	return grant_existing(group->gr_gid);
 }

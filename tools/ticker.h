@@ -23,6 +23,7 @@ enum {
 
 #define TICKER_DEFAULT	"default"
 #define TICKER_NAME_MAX	32
+#define TICKER_GROUP	"sched_tick"
 
 struct ticker {
 	char name[TICKER_NAME_MAX + 1];
@@ -50,6 +51,12 @@ int ticker_stat(const char *name, struct ticker *ticker);
  * caller frees the list. One that goes while it is being read is left out.
  */
 int ticker_list(char *const *names, struct ticker **list, size_t *count);
+
+/*
+ * Let the group TICKER_GROUP, if there is one, write what starts, stops and paces
+ * the tickers that are there and those to come.
+ */
+int ticker_grant(void);
 
 /* Say what went wrong with a ticker, and why that is likely so; returns the exit status. */
 int ticker_complain(const char *name, const char *what, int err);

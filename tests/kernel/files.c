@@ -134,6 +134,9 @@ static const struct {
 	{ "max_tickers=65537", EINVAL },
 	{ "max_tickers=many", EINVAL },
 	{ "max_tickers=", EINVAL },
+	{ "gid=-1", EINVAL },
+	{ "gid=4294967295", EINVAL },
+	{ "gid=users", EINVAL },
 	{ "enabled=2", EINVAL },
 	{ "enabled=maybe", EINVAL },
 	{ "period_ms=1", 0 },
@@ -142,6 +145,7 @@ static const struct {
 	{ "enabled=1", 0 },
 	{ "max_tickers=0", 0 },
 	{ "max_tickers=65536", 0 },
+	{ "gid=4294967294", 0 },
 	{ "", 0 },
 };
 

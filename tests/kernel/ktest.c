@@ -16,7 +16,7 @@
 
 #define KTEST_SKIPPED 4
 
-extern const struct ktest test_files, test_params, test_input, test_modes, test_users,
+extern const struct ktest test_files, test_params, test_input, test_modes, test_users, test_group,
 	test_ticks, test_punctual, test_settings, test_stop, test_poll,
 	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
 	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
@@ -25,7 +25,7 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_thousand, test_ten_thousand, test_torture;
 
 static const struct ktest *const tests[] = {
-	&test_files, &test_params, &test_input, &test_modes, &test_users,
+	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_group,
 	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_poll,
 	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
 	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,

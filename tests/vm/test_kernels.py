@@ -22,7 +22,7 @@ class Run(typing.NamedTuple):
 # What is true of any ticker, and what the module does as a whole.
 TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug", "unload",
           "cycles")
-MODULE = ("params", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
+MODULE = ("params", "group", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
 TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
 MODULE_IN_TIME = ("wakeups", "price", "stalls", "subscribe")
 
@@ -97,7 +97,7 @@ def test_ends_well_and_log_is_silent(kernel, run, boots):
 def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):
     """And every bad one in the table of tests/kernel/files.c has it."""
     table = (TOP / "tests" / "kernel" / "files.c").read_text("ascii")
-    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled|max_tickers)'",
+    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled|max_tickers|gid)'",
                       boots(kernel, RUNS["races"]).console)
     assert len(said) == len(re.findall(r'^\t\{ ".*", EINVAL \},$', table, re.MULTILINE)) > 0
 
