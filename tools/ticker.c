@@ -63,9 +63,12 @@ static bool there(const char *path)
 /* The first line of a file that may be missing. */
 static bool first_line(const char *path, char *line, size_t size)
 {
-	FILE *file = fopen(path, "re");
+	char full[PATH_MAX];
+	FILE *file;
 	bool read;
 
+	snprintf(full, sizeof(full), "%s%s", root(), path);
+	file = fopen(full, "re");
 	if (!file)
 		return false;
 	read = fgets(line, size, file) != NULL;
@@ -92,19 +95,28 @@ static bool module_is_built(void)
 	return false;
 }
 
+/* Whether the kernel takes only modules that are signed with a key it knows. */
+static bool signature_is_enforced(void)
+{
+	char line[64];
+
+	if (first_line("/sys/module/module/parameters/sig_enforce", line, sizeof(line)) && line[0] == 'Y')
+		return true;
+	return first_line("/sys/kernel/security/lockdown", line, sizeof(line)) && !strstr(line, "[none]");
+}
+
 static int complain_not_loaded(void)
 {
 	struct utsname kernel;
-	char lockdown[64] = "";
 
 	uname(&kernel);
 	if (!module_is_built())
 		warnx("the module sched_tick is not loaded, and there is none for this kernel (%s):"
 		      " `dkms status sched_tick` says more", kernel.release);
-	else if (first_line("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown)) &&
-		 !strstr(lockdown, "[none]"))
-		warnx("the module sched_tick is not loaded. This kernel is locked down (Secure Boot) and takes"
-		      " only modules that are signed with a key it knows: see dkms(8) and mokutil(1)");
+	else if (signature_is_enforced())
+		warnx("the module sched_tick is not loaded. This kernel (Secure Boot, or module.sig_enforce) takes"
+		      " only modules that are signed with a key it knows, and may have refused it: sched-tick(8)"
+		      " has what to do");
 	else
 		warnx("the module sched_tick is not loaded: `modprobe sched_tick`");
 	return STATUS_MISSING;

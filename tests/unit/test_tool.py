@@ -294,6 +294,24 @@ def test_no_module(run, tmp_path, arguments):
     assert done.status == 3 and "sched_tick is not loaded" in done.err and not done.out
 
 
+REFUSED = {"sys/module/module/parameters/sig_enforce": "Y\n",
+           "sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
+
+
+@pytest.mark.parametrize("path", REFUSED)
+def test_a_refused_module_is_explained(run, tmp_path, path):
+    """Built, and not loaded, on a kernel that takes only what is signed."""
+    module = tmp_path / "root" / "lib" / "modules" / os.uname().release / "updates" / "dkms" / "sched_tick.ko.xz"
+    module.parent.mkdir(parents=True)
+    module.touch()
+    assert "`modprobe sched_tick`" in run("check", root=tmp_path / "root").err
+    said = tmp_path / "root" / path
+    said.parent.mkdir(parents=True)
+    said.write_text(REFUSED[path], encoding="ascii")
+    done = run("check", root=tmp_path / "root")
+    assert done.status == 3 and "Secure Boot" in done.err and "sched-tick(8)" in done.err
+
+
 @pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpu=any"], ["wait", "x"], ["check", "x"],
                                        ["delete", "x"]], ids=" ".join)
 def test_no_ticker(run, arguments):
