@@ -8,6 +8,8 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 DESTDIR ?=
 DKMS_SOURCE := $(DESTDIR)/usr/src/sched_tick-$(VERSION)
+unitdir := /usr/lib/systemd/system
+mandir := /usr/share/man
 
 DKMS_MODULE := -m sched_tick -v $(VERSION)
 dkms-remove = if dkms status $(DKMS_MODULE) | grep -q .; then dkms remove $(DKMS_MODULE) --all; fi
@@ -17,11 +19,12 @@ PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra
 RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
-RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 xz-utils
+RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 qemu-utils xz-utils
 TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
+DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 LONG_PACKAGES := clang libclang-rt-14-dev
-TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) codespell coccinelle git libcmocka-dev libpython3.11 man-db perl \
-	python3-pytest shellcheck zsh
+TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) codespell coccinelle libcmocka-dev libpython3.11 \
+	lintian man-db perl python3-pytest shellcheck zsh
 
 # $(call need,PACKAGES): install what is not there yet; says so.
 need = @missing=$$(for package in $(1); do \
@@ -35,7 +38,8 @@ need = @missing=$$(for package in $(1); do \
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 
-.PHONY: help demo test test-long check test-here shell pictures module tool install uninstall clean
+.PHONY: help demo test test-long check test-here shell pictures module tool deb \
+	install install-dkms install-tool install-monitoring uninstall clean
 
 help:
 	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
@@ -47,8 +51,9 @@ help:
 	@echo 'make module          build for the running kernel, here (KVER=... for another)'
 	@echo 'make tool            build sched-tick(8) into build/'
 	@echo 'sudo make test-here  the in-machine tests on this machine and its running kernel'
-	@echo 'sudo make install    hand the module to DKMS on this machine (DESTDIR=... only lays the files down)'
+	@echo 'sudo make install    module (by DKMS), tool and units on this machine (DESTDIR=... only lays the files down)'
 	@echo 'sudo make uninstall  take it away again'
+	@echo 'make deb             Debian packages, into dist/'
 	@echo 'make clean           remove what was built here; the cache stays'
 
 demo:
@@ -86,22 +91,60 @@ test-here: module
 	$(MAKE) --silent -C tests/kernel BUILD=$(CURDIR)/build
 	SCHED_TICK_KO=$(CURDIR)/src/sched_tick.ko build/ktest
 
-install:
+# Three parts, as they are packaged; the whole, with DESTDIR= empty, is put to work.
+install-dkms:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
 	install -m 0644 src/Kbuild src/*.[ch] $(DKMS_SOURCE)/src
+
+install-tool:
+	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
+	install -D build/sched-tick $(DESTDIR)/usr/sbin/sched-tick
+	install -d $(addprefix $(DESTDIR),/etc/sched-tick.d $(unitdir) $(mandir)/man4 $(mandir)/man5 $(mandir)/man8)
+	install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer $(DESTDIR)$(unitdir)
+	install -D -m 0644 packaging/systemd/sched-tick.sysusers $(DESTDIR)/usr/lib/sysusers.d/sched-tick.conf
+	install -D -m 0644 packaging/systemd/sched-tick.modules-load $(DESTDIR)/usr/lib/modules-load.d/sched-tick.conf
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/udev/rules.d udev/*.rules
+	install -m 0644 tools/*.4 $(DESTDIR)$(mandir)/man4
+	install -m 0644 tools/*.5 $(DESTDIR)$(mandir)/man5
+	install -m 0644 tools/*.8 $(DESTDIR)$(mandir)/man8
+	install -D -m 0644 tools/completion/sched-tick.bash $(DESTDIR)/usr/share/bash-completion/completions/sched-tick
+	install -D -m 0644 tools/completion/_sched-tick $(DESTDIR)/usr/share/zsh/vendor-completions/_sched-tick
+
+install-monitoring:
+	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json
+	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/sched-tick-monitoring packaging/monitoring/README.md
+
+install: install-dkms install-tool install-monitoring
 ifeq ($(DESTDIR),)
 	$(dkms-remove)
 	dkms add $(DKMS_MODULE)
 	dkms install $(DKMS_MODULE) -k $(KVER)
+	if command -v systemd-sysusers >/dev/null; then systemd-sysusers sched-tick.conf; fi
+	if test -d /run/systemd/system; then \
+		systemctl daemon-reload; \
+		systemctl enable sched-tick.service sched-tick-export.timer; \
+	fi
 endif
 
+# What an installation into an empty folder lays down is what goes.
 uninstall:
 ifeq ($(DESTDIR),)
 	$(dkms-remove)
+	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer; fi
 endif
-	rm -rf $(DKMS_SOURCE)
+	rm -rf build/installed
+	$(MAKE) --silent install-dkms install-tool install-monitoring DESTDIR=$(CURDIR)/build/installed
+	cd build/installed && find . -type f | sed "s,^\.,$(DESTDIR)," | xargs rm -f
+	rmdir $(DKMS_SOURCE)/src $(DKMS_SOURCE) $(DESTDIR)/etc/sched-tick.d $(DESTDIR)/usr/share/sched-tick/monitoring \
+		$(DESTDIR)/usr/share/sched-tick $(DESTDIR)/usr/share/doc/sched-tick-monitoring 2>/dev/null || :
+	rm -rf build/installed
+
+# In a folder of their own, so that nothing is left here, and of files of one date: the same packages each time.
+deb:
+	$(call need,$(DEB_PACKAGES) $(TOOL_PACKAGES))
+	@packaging/debian/build.sh $(VERSION) $(CURDIR)/dist
 
 clean:
-	rm -rf build
+	rm -rf build dist
 	git clean -fdXq src

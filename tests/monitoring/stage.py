@@ -44,13 +44,13 @@ enabled = yes
 END
 udevadm control --reload
 systemctl daemon-reload
+systemctl --quiet enable sched-tick.service sched-tick-export.timer 2> /dev/null
 modprobe sched_tick
 udevadm settle
 i=0
 until systemctl --quiet is-active sched-tick.service || [ $((i += 1)) -gt 30 ]; do sleep 1; done
 echo "apply: $(systemctl is-active sched-tick.service) $(sched-tick list --raw --noheadings -o name,enabled,period | tr '\\n' ' ')"
 systemctl start prometheus-node-exporter.service
-systemctl start sched-tick-export.timer
 until [ -e /var/lib/prometheus/node-exporter/sched_tick.prom ] || [ $((i += 1)) -gt 90 ]; do sleep 1; done
 until curl -s -o /run/metrics 127.0.0.1:9100/metrics || [ $((i += 1)) -gt 120 ]; do sleep 1; done
 """
@@ -69,10 +69,10 @@ echo "again: $(sched-tick list --raw --noheadings -o name,enabled,period | tr '\
 
 def machine(kernel, module, others=None, nic="none"):
     """A system that has all that a job needs in its folder."""
-    files = {"sched-tick": vm.tool()["bin/sched-tick"]} | (others or {})
+    files = {"sched_tick.ko": module, "sched-tick": vm.tool()["bin/sched-tick"]} | (others or {})
     for folder in ("packaging/systemd", "udev"):
         files |= {path.name: path.read_bytes() for path in (vm.TOP / folder).iterdir() if path.is_file()}
-    return system.System(kernel, module, files, nic=nic)
+    return system.System(kernel, files, nic=nic)
 
 
 def dashboard():

@@ -25,7 +25,7 @@ SUITES = {
     "7.3": ("trixie", "trixie-backports"),
 }
 REFERENCE = "6.1"   # the kernel that figures are stated for
-PACKAGES = ["dkms", "gcc", "libc6-dev", "make", "sparse", "xz-utils"]
+PACKAGES = ["dkms", "gcc", "libc6-dev", "libinih-dev", "libsmartcols-dev", "make", "sparse", "xz-utils"]
 
 # Runs in the new root: headers first, for they say which kernel is the suite's current one; then that
 # kernel's own package, unpacked but not installed, so that no initramfs is generated for nobody.

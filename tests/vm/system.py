@@ -2,10 +2,11 @@
 """A booted Debian system: systemd, udev and what an administrator would look with, from a disk of its own.
 
 The job comes on a second disk, as a tar archive; a unit unpacks and runs it once the system is up, and gives
-the verdict as /init does in the small machine. Changes to the disk are thrown away.
+the verdict as /init does in the small machine.
 """
 
 import io
+import subprocess
 import tarfile
 
 import roots
@@ -16,6 +17,12 @@ PACKAGES = ["curl", "e2fsprogs", "initramfs-tools", "iproute2", "kmod", "libinih
             "prometheus-node-exporter", "systemd-sysv", "udev"]
 # What an administrator would look with.
 MORE = {roots.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
+
+# What a machine has that DKMS builds modules on.
+HEADERS = """
+apt-get install --yes --no-install-recommends linux-headers-%(release)s
+apt-get clean
+"""
 
 SETUP = r"""
 set -eu
@@ -57,31 +64,41 @@ poweroff -f
 """
 
 
-def folder(kernel):
-    """The root that the system with a kernel boots from."""
+def folder(kernel, kind="system"):
+    """The root that a system with a kernel boots from.
+
+    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers.
+    """
     suite, extra = roots.SUITES[kernel]
-    setup = SETUP % {"release": roots.release(kernel)}
-    return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), setup)
+    release = {"release": roots.release(kernel)}
+    if kind == "building":
+        return roots.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % release + HEADERS % release)
+    return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % release)
 
 
 class System(vm.Machine):
-    """A Debian system with a kernel of roots.SUITES, which the module is built for; boot() as often as wanted.
+    """A Debian system with a kernel of roots.SUITES; boot() as often as wanted, with files for the job. What it
+    changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot.
 
     In the mode "sleep", with one CPU: tracing patches the kernel's text, which QEMU's threads do not always survive
     with two.
     """
 
-    def __init__(self, kernel, module, others, mode="sleep", nic="none"):
-        super().__init__(kernel, mode, module, others)
-        self.folder, self.nic = folder(kernel), nic
+    def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None):
+        super().__init__(kernel, mode, None, files)
+        self.folder, self.nic, self.disk = folder(kernel, kind), nic, disk
+        if disk:
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(roots.image(self.folder)),
+                            str(disk)], check=True)
 
     def _command(self, folder, report="stdio,id=report", options=""):
-        release = roots.release(self.kernel)
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
+        release = roots.release(self.kernel)
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
-                "-drive", f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
+                "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else
+                f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
                 "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on",
                 "-kernel", str(self.folder / "boot" / f"vmlinuz-{release}"),
                 "-initrd", str(self.folder / "boot" / f"initrd.img-{release}"),
@@ -89,7 +106,7 @@ class System(vm.Machine):
 
     def _prepare(self, folder, job, nonce="none"):
         files = {"init": INIT.encode(), "job": job.encode(), "job.env": f"REPORT_NONCE={nonce}\n".encode(),
-                 "sched_tick.ko": self.module, **self.others}
+                 **self.others}
         with tarfile.open(f"{folder}/job.tar", "w") as archive:
             for name, content in files.items():
                 entry = tarfile.TarInfo(name)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make install` and `make uninstall` with each suite's DKMS."""
+"""`make install` and `make uninstall` with each suite's compiler and DKMS."""
 
-import shutil
 import subprocess
 
 import roots
@@ -10,11 +9,12 @@ from conftest import TOP
 
 INSTALL = """
 cd /tmp/sched_tick
-found() { find / -xdev -path /proc -prune -o -path /tmp -prune -o -name '*sched_tick*' -print; }
+found() { find / -xdev -path /proc -prune -o -path /tmp -prune -o -name '*sched[_-]tick*' -print; }
 found; test -z "$(found)"
 make install KVER="$1"
 modinfo "$(find "/lib/modules/$1/updates" -name "sched_tick.ko*")"
 dkms status
+sched-tick --version
 echo '--- again'
 make install KVER="$1"
 dkms status
@@ -26,9 +26,9 @@ found
 
 def test_install_and_uninstall(kernel, tmp_path):
     """Built and filed by DKMS, also when it was there before; taken away without a trace."""
-    for name in ("dkms.conf", "Makefile"):
-        shutil.copy(TOP / name, tmp_path)
-    shutil.copytree(TOP / "src", tmp_path / "src")
+    tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
+                             capture_output=True).stdout
+    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
     folder = roots.root(kernel)
     with roots.locked(roots.beside(folder, ".build")):
         inside = folder / "tmp" / "sched_tick"
@@ -38,6 +38,7 @@ def test_install_and_uninstall(kernel, tmp_path):
         roots.remove(inside)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
+    assert f"sched-tick {vm.version()}" in done.stdout
     status = [line for line in done.stdout.splitlines() if "installed" in line and "sched_tick" in line]
     assert len(status) >= 2, done.stdout
     assert done.stdout.split("--- left:")[1].strip() == "", done.stdout

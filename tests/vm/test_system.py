@@ -69,7 +69,7 @@ rmmod sched_tick
 
 @pytest.fixture(scope="module", name="result")
 def _result(modules, others):
-    machine = system.System(REFERENCE, modules(REFERENCE), others(REFERENCE))
+    machine = system.System(REFERENCE, {"sched_tick.ko": modules(REFERENCE)} | others(REFERENCE))
     return machine.boot(UDEV + TRACING, timeout=600, label="system")
 
 

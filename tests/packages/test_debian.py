@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The Debian packages: how they are built, and what they do on a booted machine that they are installed on."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import debian
+import system
+from conftest import REFERENCE, TOP
+
+NEWER = "6.12"
+
+LOOK = """
+look() {
+    echo "--- $1"
+    i=0
+    until systemctl --quiet is-active sched-tick.service || [ $((i += 1)) -gt 60 ]; do sleep 1; done
+    dkms status 2> /dev/null
+    before=$(cat /sys/kernel/sched_tick/counter)
+    sleep 3
+    after=$(cat /sys/kernel/sched_tick/counter)
+    [ "$after" -gt "$before" ] && echo ticking
+    systemctl is-active sched-tick.service sched-tick-export.timer
+    until curl -s 127.0.0.1:9100/metrics | grep '^sched_tick_ticks_total' || [ $((i += 1)) -gt 120 ]; do sleep 1; done
+    sched-tick list --raw --noheadings -o name,enabled,period
+}
+"""
+
+MEMBER = """
+member() { runuser -u member -- sh -c "$1" 2> /dev/null; }
+stranger() { runuser -u nobody -- sh -c "$1" 2> /dev/null; }
+rights() {
+    cd /sys/kernel/sched_tick
+    member 'echo 0 > enabled && echo 1 > enabled && echo 500 > period_ms' && echo "$1: member may"
+    member 'echo 1 > stall_ms' || echo "$1: not everything"
+    stranger 'echo 0 > enabled' || echo "$1: stranger may not"
+    mkdir /sys/kernel/config/sched_tick/born && member 'echo 1 > tickers/born/enabled' && echo "$1: from birth"
+    stranger 'echo 0 > tickers/born/enabled' || echo "$1: nor that"
+    rmdir /sys/kernel/config/sched_tick/born
+    cd /
+}
+"""
+
+FIRST = LOOK + MEMBER + debian.INSTALL + """
+look installed
+cat > /etc/sched-tick.d/10-test.conf <<'END'
+[default]
+period = 200ms
+[kept]
+period = 1s
+enabled = yes
+END
+systemctl reload sched-tick.service
+useradd --groups sched_tick member
+rights now
+echo '--- stall'
+sched-tick set kept stall=200ms cpu=0 period=50ms
+insmod /run/job/tick_hog.ko ms=1500
+sleep 5
+journalctl --no-pager -o cat -u 'sched-tick-stall@kept.service' | grep stalls
+"""
+
+SECOND = LOOK + MEMBER + """
+systemctl start prometheus-node-exporter.service
+look rebooted
+rights rebooted
+sched-tick delete kept
+rmmod sched_tick
+sleep 1
+systemctl is-active sched-tick-export.timer
+modprobe sched_tick
+look reloaded
+rights reloaded
+"""
+
+
+# Version after version, with the module loaded and a ticker in use; then away with it.
+STEPS = debian.EXPORT + """
+step() {
+    echo "--- $1"
+    shift
+    apt-get "$@" > /run/apt 2>&1 || { echo "apt: $?"; tail -n 20 /run/apt; }
+    dkms status 2> /dev/null
+    modinfo -F version sched_tick 2> /dev/null
+    cat /sys/kernel/sched_tick/tickers/kept/counter > /dev/null && echo "in use"
+    dpkg -l 'sched-tick*' 2> /dev/null | awk '/^[a-z][a-zA-Z]/ { print $1, $2, $3 }'
+}
+cd /run/job
+step upgrade install --yes ./sched-tick*_0.1.1-1_*.deb
+step downgrade install --yes --allow-downgrades ./sched-tick*_0.1.0-1_*.deb
+step reinstall install --yes --reinstall ./sched-tick*_0.1.0-1_*.deb
+step remove remove --yes sched-tick sched-tick-dkms sched-tick-monitoring
+step purge purge --yes sched-tick sched-tick-dkms sched-tick-monitoring
+echo '--- left'
+find / -xdev -path /proc -prune -o -path /run -prune -o -name '*sched[_-]tick*' -print
+echo '--- end'
+"""
+
+
+def contents(folder):
+    """Everything that a build made, but for the word on when and where."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".buildinfo", ".changes")}
+
+
+@pytest.mark.scope("test")
+def test_two_builds_are_the_same():
+    """Bit for bit, source and binary."""
+    first, second = contents(debian.built("a")), contents(debian.built("b"))
+    assert len(first) == 7 and first == second
+
+
+@pytest.mark.scope("test")
+def test_lintian_has_nothing_to_say():
+    """That is not overridden with a reason."""
+    (changes,) = debian.built("a").glob("*.changes")
+    done = subprocess.run(["lintian", "-EI", "--pedantic", "--allow-root", str(changes)], text=True, capture_output=True,
+                          check=False)
+    assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
+    for path in (TOP / "packaging" / "debian").rglob("*lintian-overrides"):
+        assert path.read_text("utf-8").startswith("#"), f"{path}: no reason is given"
+
+
+def test_versions_agree():
+    """That of the package and that of the module."""
+    changelog = (TOP / "packaging" / "debian" / "changelog").read_text("utf-8")
+    conf = (TOP / "dkms.conf").read_text("utf-8")
+    (version,) = re.findall(r'^PACKAGE_VERSION="(.*)"$', conf, re.MULTILINE)
+    assert changelog.startswith(f"sched-tick ({version}-")
+    assert f'MODULE_VERSION("{version}")' in (TOP / "src" / "main.c").read_text("utf-8")
+
+
+@pytest.fixture(scope="module", name="release", params=[REFERENCE, pytest.param(NEWER, marks=pytest.mark.scope("long"))])
+def _release(request):
+    return request.param
+
+
+@pytest.fixture(scope="module", name="installed")
+def _installed(others, release, tmp_path_factory):
+    """The reports of the boot that installs, and of the one after it."""
+    files = debian.binaries(debian.built("a"))
+    disk = tmp_path_factory.mktemp("disk") / "disk.qcow2"
+    machine = system.System(release, files | {"tick_hog.ko": others(release)["tick_hog.ko"]}, kind="building", disk=disk)
+    results = [machine.boot(job, timeout=1200, label=f"debian-{name}") for name, job in (("first", FIRST), ("second", SECOND))]
+    shutil.rmtree(disk.parent)
+    return results
+
+
+@pytest.mark.scope("test")
+def test_ends_well(installed):
+    """And the log is silent."""
+    for result in installed:
+        assert result.verdict == "pass" and not result.bad_lines, result.explain()
+
+
+@pytest.mark.scope("test")
+def test_installs_and_runs(installed):
+    """Built, loaded, ticking, metrics served: at once, after a reboot, and when the module comes again."""
+    for index, name, tickers in ((0, "installed", ["default 1 1000000000"]),
+                                 (1, "rebooted", ["default 1 200000000", "kept 1 1000000000"]),
+                                 (1, "reloaded", ["default 1 200000000", "kept 1 1000000000"])):
+        text = re.search(rf"^--- {name}\n(.*?)(?=^--- |\Z)", installed[index].report, re.MULTILINE | re.DOTALL).group(1)
+        lines = text.splitlines()
+        assert re.search(r"^sched_tick/0.1.0, .*: installed", text, re.MULTILINE), text
+        assert "ticking" in lines and lines.count("active") == 2, text
+        assert re.search(r'^sched_tick_ticks_total\{ticker="default"\} \d+$', text, re.MULTILINE), text
+        assert all(ticker in lines for ticker in tickers), text
+
+
+@pytest.mark.scope("test")
+def test_members_of_the_group_may(installed):
+    """Write what starts, stops and paces tickers, and others may not."""
+    report = installed[0].report + installed[1].report
+    for when in ("now", "rebooted", "reloaded"):
+        for what in ("member may", "not everything", "stranger may not", "from birth", "nor that"):
+            assert f"{when}: {what}\n" in report, report
+
+
+@pytest.mark.scope("test")
+def test_a_stall_starts_its_unit(installed):
+    """By udev's rule."""
+    assert re.search(r"^--- stall\n.*stalls [1-9]", installed[0].report, re.MULTILINE | re.DOTALL), installed[0].explain()
+
+
+@pytest.fixture(scope="module", name="stepped")
+def _stepped(release, tmp_path_factory):
+    """One more version, and back, and away."""
+    files = debian.binaries(debian.built("a"))
+    newer = debian.binaries(debian.built("newer", "0.1.1"))
+    disk = tmp_path_factory.mktemp("disk") / "disk.qcow2"
+    machine = system.System(release, files, kind="building", disk=disk)
+    first = machine.boot(f"{debian.INSTALL}modprobe sched_tick; sched-tick create kept period=50ms enabled=yes", timeout=900,
+                         label="debian-before")
+    machine.others = files | newer
+    second = machine.boot("/usr/sbin/sched-tick create kept period=50ms enabled=yes\n" + STEPS, timeout=1800,
+                          label="debian-steps")
+    shutil.rmtree(disk.parent)
+    return first, second
+
+
+@pytest.mark.scope("long")
+def test_upgrade_downgrade_reinstall_remove_purge(stepped):
+    """DKMS knows what is so at every step, the ticker that is in use is, and nothing is left at the end."""
+    for result in stepped:
+        assert result.verdict == "pass" and not result.bad_lines, result.explain()
+    steps = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", stepped[1].report, re.MULTILINE | re.DOTALL))
+    for name, version in (("upgrade", "0.1.1"), ("downgrade", "0.1.0"), ("reinstall", "0.1.0")):
+        lines = steps[name].splitlines()
+        assert [line for line in lines if line.startswith("sched_tick/")] == \
+            [line for line in lines if re.match(rf"sched_tick/{version}, .*: installed", line)], steps[name]
+        assert version in lines and "in use" in lines and "apt:" not in steps[name], steps[name]
+        assert sum(line.startswith("ii ") for line in lines) == 3, steps[name]
+    assert "sched_tick/" not in steps["remove"] and "apt:" not in steps["remove"], steps["remove"]
+    assert steps["purge"].splitlines()[-1:] == ["in use"] and "apt:" not in steps["purge"], steps["purge"]
+    assert steps["left"] == "", steps["left"]
