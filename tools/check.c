@@ -38,7 +38,7 @@ struct finding {
 	double late_share, missed_share;
 	bool late, missed;	/* too many are */
 	uint64_t periods_waited;
-	uint64_t counter_missed, stalls, max_ns;
+	uint64_t missed_count, stalls, max_ns;	/* for performance data */
 };
 
 static double share(uint64_t part, uint64_t all)
@@ -56,7 +56,7 @@ static void judge(const struct ticker *before, const struct ticker *after, const
 		.enabled = stat->enabled,
 		.late_share = share(ticks - lateness_count_within(&stat->lateness, limits->lateness_ns), ticks),
 		.missed_share = share(stat->missed, stat->counter + stat->missed),
-		.counter_missed = stat->missed,
+		.missed_count = stat->missed,
 		.stalls = stat->stalls,
 		.max_ns = stat->lateness.max_ns,
 	};
@@ -142,16 +142,18 @@ static void print_nagios(const struct finding *found, size_t count, const struct
 		if (found[i].stalled)
 			printf(" stalled, no tick in %" PRIu64 " periods", found[i].periods_waited);
 		if (found[i].missed)
-			printf(" %.3g %% of all periods missed", 100 * found[i].missed_share);
+			printf("%s %.3g %% of all periods missed", found[i].stalled ? "," : "",
+			       100 * found[i].missed_share);
 		if (found[i].late)
-			printf(" %.3g %% of all ticks later than %s", 100 * found[i].late_share, late);
+			printf("%s %.3g %% of all ticks later than %s",
+			       found[i].stalled || found[i].missed ? "," : "", 100 * found[i].late_share, late);
 	}
 	if (*before != ';')
 		printf("SCHED_TICK OK - %zu tickers", count);
 	printf(" |");
 	for (size_t i = 0; i < count; i++)
 		printf(" '%s_missed'=%" PRIu64 "c '%s_stalls'=%" PRIu64 "c '%s_max'=%" PRIu64 ".%09" PRIu64 "s",
-		       found[i].name, found[i].counter_missed, found[i].name, found[i].stalls, found[i].name,
+		       found[i].name, found[i].missed_count, found[i].name, found[i].stalls, found[i].name,
 		       found[i].max_ns / 1000000000, found[i].max_ns % 1000000000);
 	putchar('\n');
 }

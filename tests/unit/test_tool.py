@@ -224,13 +224,14 @@ def test_check_sees_a_worker_that_is_stuck(tool, tree):
     """Periods pass between two looks, and no tick comes."""
     stat = tree / "sys" / "kernel" / "sched_tick" / "stat"
     fields = stat.read_text("ascii").split()
-    with subprocess.Popen([tool, "check", "--wait", "2s", "--nagios", "default"], text=True, stdout=subprocess.PIPE,
+    with subprocess.Popen([tool, "check", "--wait", "2s", "--nagios", "--missed", "0%", "--lateness", "5us", "default"], text=True, stdout=subprocess.PIPE,
                           env={"SCHED_TICK_ROOT": str(tree)}) as checker:
         time.sleep(1)
         stat.write_text(" ".join([*fields[:3], str(int(fields[3]) + 7), *fields[4:]]) + "\n", encoding="ascii")
         said = checker.communicate(timeout=60)[0]
     assert checker.returncode == 2
-    assert said.startswith("SCHED_TICK CRITICAL - default: stalled, no tick in 7 periods |"), said
+    assert said.startswith("SCHED_TICK CRITICAL - default: stalled, no tick in 7 periods, 0.0104 % of all periods missed,"
+                           " 0.475 % of all ticks later than 5us |"), said
 
 
 SETTINGS = [
