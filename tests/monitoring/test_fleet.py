@@ -3,6 +3,7 @@
 
 import collections
 import concurrent.futures
+import time
 
 import pytest
 
@@ -62,7 +63,7 @@ def _story(modules, others, tmp_path_factory):
             clears = prometheus.until(lambda: not prometheus.firing("SchedTickStalled"), 180)
             signals.give("reload")
             resets = prometheus.until(lambda: prometheus.query(f"resets({ticks}[5m]) > 0"), 180)
-            prometheus.until(lambda: False, 30)
+            time.sleep(30)
             pace = prometheus.query(f"rate({ticks}[1m])")
         finally:
             signals.give("end")
