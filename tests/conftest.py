@@ -36,8 +36,7 @@ def pytest_collection_modifyitems(config, items):
     chosen = order.index(config.getoption("scope"))
     kept, left = [], []
     for item in items:
-        marker = item.get_closest_marker("scope")
-        least = order.index(marker.args[0]) if marker else 0
+        least = max((order.index(marker.args[0]) for marker in item.iter_markers("scope")), default=0)
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = kept
