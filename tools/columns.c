@@ -53,10 +53,11 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 	const struct tickers *tickers = data;
 	const struct ticker *ticker = &tickers->list[row];
 	const struct stat_line *stat = &ticker->stat;
-	bool is_time = true;
+	enum column shown = tickers->chosen[column];
+	const struct lateness *lateness = shown >= ALARM_MEAN ? &stat->alarm_lateness : &stat->lateness;
 	uint64_t value = 0;
 
-	switch (tickers->chosen[column]) {
+	switch (shown) {
 	case NAME:
 		snprintf(text, size, "%s", ticker->name);
 		return;
@@ -68,38 +69,29 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 		break;
 	case TICKS:
 		value = stat->counter;
-		is_time = false;
 		break;
 	case MISSED:
 		value = stat->missed;
-		is_time = false;
 		break;
 	case STALLS:
 		value = stat->stalls;
-		is_time = false;
 		break;
 	case MEAN:
-		value = mean_ns(&stat->lateness);
+	case ALARM_MEAN:
+		value = mean_ns(lateness);
 		break;
 	case P99:
-		value = p99_ns(&stat->lateness);
+	case ALARM_P99:
+		value = p99_ns(lateness);
 		break;
 	case MAX:
-		value = stat->lateness.max_ns;
-		break;
-	case ALARM_MEAN:
-		value = mean_ns(&stat->alarm_lateness);
-		break;
-	case ALARM_P99:
-		value = p99_ns(&stat->alarm_lateness);
-		break;
 	case ALARM_MAX:
-		value = stat->alarm_lateness.max_ns;
+		value = lateness->max_ns;
 		break;
 	case COLUMNS:
 		break;
 	}
-	if (is_time && form == TABLE_HUMAN)
+	if (form == TABLE_HUMAN && shown != TICKS && shown != MISSED && shown != STALLS)
 		human_ns(value, text, size);
 	else
 		snprintf(text, size, "%" PRIu64, value);
