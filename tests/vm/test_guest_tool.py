@@ -122,7 +122,7 @@ def test_wait_ends_with_its_ticker(result):
 
 
 def test_counters_never_go_back(result):
-    """Whatever is set; and the buckets add up to the count, each time."""
+    """Whatever is set; and the buckets add up to the count, which is that of the ticks, each time."""
     exports = re.findall(r"^--- export\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL)
     assert len(exports) == len(CHANGES) + 2, result.explain()
     before, moved = {}, set()
@@ -134,6 +134,9 @@ def test_counters_never_go_back(result):
         for series, count in now.items():
             if "_count{" in series:
                 assert now[series.replace("_count{", "_bucket{").replace("}", ',le="+Inf"}')] == count
+        for ticker in ("default", "x"):
+            assert now[f'sched_tick_lateness_seconds_count{{ticker="{ticker}"}}'] \
+                == now[f'sched_tick_ticks_total{{ticker="{ticker}"}}']
         before = now
     assert 'sched_tick_ticks_total{ticker="x"}' in moved
 
