@@ -131,7 +131,7 @@ endif
 uninstall:
 ifeq ($(DESTDIR),)
 	$(dkms-remove)
-	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer; fi
+	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer || :; fi
 endif
 	rm -rf build/installed
 	$(MAKE) --silent install-dkms install-tool install-monitoring DESTDIR=$(CURDIR)/build/installed
