@@ -11,8 +11,8 @@ DKMS_SOURCE := $(DESTDIR)/usr/src/sched_tick-$(VERSION)
 unitdir := /usr/lib/systemd/system
 mandir := /usr/share/man
 
-DKMS_MODULE := -m sched_tick -v $(VERSION)
-dkms-remove = if dkms status $(DKMS_MODULE) | grep -q .; then dkms remove $(DKMS_MODULE) --all; fi
+# The kernel's packages run what is here; Debian's do.
+HOOKS ?= /etc/kernel/postinst.d /etc/kernel/header_postinst.d
 
 PYTHON := /usr/bin/python3
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra
@@ -96,6 +96,10 @@ install-dkms:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
 	install -m 0644 src/Kbuild src/*.[ch] $(DKMS_SOURCE)/src
+	install -d $(addprefix $(DESTDIR),/usr/libexec $(HOOKS))
+	sed 's/@VERSION@/$(VERSION)/' packaging/dkms/sched-tick-dkms >$(DESTDIR)/usr/libexec/sched-tick-dkms
+	chmod 0755 $(DESTDIR)/usr/libexec/sched-tick-dkms
+	for folder in $(HOOKS); do install packaging/dkms/kernel-hook $(DESTDIR)$$folder/00-sched-tick-dkms; done
 
 install-tool:
 	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
@@ -115,11 +119,14 @@ install-monitoring:
 	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json
 	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/sched-tick-monitoring packaging/monitoring/README.md
 
-install: install-dkms install-tool install-monitoring
+install:
 ifeq ($(DESTDIR),)
-	$(dkms-remove)
-	dkms add $(DKMS_MODULE)
-	dkms install $(DKMS_MODULE) -k $(KVER)
+	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms keep; fi
+endif
+	$(MAKE) --silent install-dkms install-tool install-monitoring
+ifeq ($(DESTDIR),)
+	/usr/libexec/sched-tick-dkms kernel $(KVER)
+	dkms status -m sched_tick -v $(VERSION) -k $(KVER) | grep -q installed || { echo 'no module: has $(KVER) no headers?' >&2; exit 1; }
 	if command -v systemd-sysusers >/dev/null; then systemd-sysusers sched-tick.conf; fi
 	if test -d /run/systemd/system; then \
 		systemctl daemon-reload; \
@@ -130,7 +137,7 @@ endif
 # What an installation into an empty folder lays down is what goes.
 uninstall:
 ifeq ($(DESTDIR),)
-	$(dkms-remove)
+	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms remove; fi
 	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer || :; fi
 endif
 	rm -rf build/installed

@@ -179,16 +179,24 @@ def release(kernel):
     return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
 
 
-def inside(folder, script, *arguments):
-    """The command that runs a shell script inside a root, with /proc there for the tools that look."""
-    wrapper = 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
+# A root under a layer that is gone afterwards.
+ASIDE = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root &&
+mount -t overlay -o "lowerdir=$0,upperdir=/mnt/new,workdir=/mnt/work" overlay /mnt/root && set -- /mnt/root "$@" &&
+mount -t proc proc "$1/proc" && exec chroot "$@"
+"""
+
+
+def inside(folder, script, *arguments, aside=False):
+    """The command that runs a shell script inside a root, with /proc there for the tools that look; aside: what it
+    changes there is forgotten."""
+    wrapper = ASIDE if aside else 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
     return as_root(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", wrapper, str(folder),
                     "sh", "-euc", script, "sh", *arguments])
 
 
-def in_root(folder, script, *arguments, **options):
+def in_root(folder, script, *arguments, aside=False, **options):
     """Run a shell script inside a root to its end."""
-    return subprocess.run(inside(folder, script, *arguments), check=False, text=True, stdin=subprocess.DEVNULL,
+    return subprocess.run(inside(folder, script, *arguments, aside=aside), check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 

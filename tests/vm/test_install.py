@@ -34,7 +34,7 @@ def test_install_and_uninstall(kernel, tmp_path):
         inside = folder / "tmp" / "sched_tick"
         roots.remove(inside)
         subprocess.run(roots.as_root(["cp", "-r", str(tmp_path), str(inside)]), check=True)
-        done = roots.in_root(folder, INSTALL, roots.release(kernel))
+        done = roots.in_root(folder, INSTALL, roots.release(kernel), aside=True)
         roots.remove(inside)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
