@@ -108,9 +108,15 @@ static bool signature_is_enforced(void)
 static int complain_not_loaded(void)
 {
 	struct utsname kernel;
+	char log[PATH_MAX];
 
 	uname(&kernel);
-	if (!module_is_built())
+	/* Left by the packages' scripts: packaging/dkms. */
+	snprintf(log, sizeof(log), "/var/lib/sched-tick-dkms/%s.log", kernel.release);
+	if (!module_is_built() && there(log))
+		warnx("the module sched_tick is not loaded: it can't be built for this kernel (%s), %s says why",
+		      kernel.release, log);
+	else if (!module_is_built())
 		warnx("the module sched_tick is not loaded, and there is none for this kernel (%s):"
 		      " `dkms status sched_tick` says more", kernel.release);
 	else if (signature_is_enforced())

@@ -313,6 +313,16 @@ def test_a_refused_module_is_explained(run, tmp_path, path):
     assert done.status == 3 and "Secure Boot" in done.err and "sched-tick(8)" in done.err
 
 
+def test_a_module_that_could_not_be_built_is_explained(run, tmp_path):
+    """By where the packages put what the compiler said."""
+    assert "`dkms status sched_tick`" in run("check", root=tmp_path / "root").err
+    log = f"/var/lib/sched-tick-dkms/{os.uname().release}.log"
+    (tmp_path / f"root{log}").parent.mkdir(parents=True)
+    (tmp_path / f"root{log}").touch()
+    done = run("check", root=tmp_path / "root")
+    assert done.status == 3 and f"can't be built for this kernel ({os.uname().release}), {log} says why" in done.err
+
+
 @pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpu=any"], ["wait", "x"], ["check", "x"],
                                        ["delete", "x"]], ids=" ".join)
 def test_no_ticker(run, arguments):
