@@ -24,6 +24,24 @@ apt-get install --yes --no-install-recommends linux-headers-%(release)s
 apt-get clean
 """
 
+# The oldest kernel of the same series that the archive has, and what apt needs to go to the newest of each flavour, at hand.
+OLDER = """
+older=$(apt-cache search --names-only '^linux-image-6[.]1[.]0-[0-9]+-amd64$' | cut -d ' ' -f 1 | sort -V | head -n 1)
+older=${older#linux-image-}
+echo "$older" > /older-release
+"""
+UPGRADES = """
+newest=%(release)s
+for flavour in amd64 rt-amd64 cloud-amd64; do
+    for part in image headers; do
+        folder=/var/cache/upgrade/$flavour/$part
+        mkdir -p "$folder"
+        apt-get install --yes --no-install-recommends --download-only -o "Dir::Cache::archives=$folder" \\
+            "linux-$part-${newest%%amd64}$flavour"
+    done
+done
+"""
+
 SETUP = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -67,18 +85,24 @@ poweroff -f
 def folder(kernel, kind="system"):
     """The root that a system with a kernel boots from.
 
-    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers.
+    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. upgrade: the same with an
+    older kernel, and packages of this one.
     """
     suite, extra = roots.SUITES[kernel]
-    release = {"release": roots.release(kernel)}
+    newest = {"release": roots.release(kernel)}
+    if kind == "system":
+        return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % newest)
     if kind == "building":
-        return roots.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % release + HEADERS % release)
-    return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % release)
+        return roots.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % newest + HEADERS % newest)
+    older = {"release": "$older"}
+    return roots.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
+                      OLDER + SETUP % older + HEADERS % older + UPGRADES % newest)
 
 
 class System(vm.Machine):
     """A Debian system with a kernel of roots.SUITES; boot() as often as wanted, with files for the job. What it
-    changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot.
+    changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot; with has_loader
+    that disk also says which kernel is booted.
 
     In the mode "sleep", with one CPU: tracing patches the kernel's text, which QEMU's threads do not always survive
     with two.
@@ -87,22 +111,25 @@ class System(vm.Machine):
     def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None):
         super().__init__(kernel, mode, None, files)
         self.folder, self.nic, self.disk = folder(kernel, kind), nic, disk
+        self.release, self.has_loader = roots.release(kernel), False
+        if kind == "upgrade":
+            self.release = (self.folder / "older-release").read_text(encoding="ascii").strip()
         if disk:
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(roots.image(self.folder)),
                             str(disk)], check=True)
 
     def _command(self, folder, report="stdio,id=report", options=""):
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
-        release = roots.release(self.kernel)
+        kernel = [] if self.has_loader else [
+            "-kernel", str(self.folder / "boot" / f"vmlinuz-{self.release}"),
+            "-initrd", str(self.folder / "boot" / f"initrd.img-{self.release}"),
+            "-append", " ".join(word for word in words if word)]
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else
                 f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
-                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on",
-                "-kernel", str(self.folder / "boot" / f"vmlinuz-{release}"),
-                "-initrd", str(self.folder / "boot" / f"initrd.img-{release}"),
-                "-append", " ".join(word for word in words if word)]
+                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on", *kernel]
 
     def _prepare(self, folder, job, nonce="none"):
         files = {"init": INIT.encode(), "job": job.encode(), "job.env": f"REPORT_NONCE={nonce}\n".encode(),
