@@ -59,6 +59,8 @@ wc -l < /tmp/looks
 # As a power cut may leave it.
 for file in $(find /lib/modules/ /var/lib/dkms -name 'sched_tick.ko*'); do : > "$file"; done
 step cut dpkg -i new/*.deb
+rm -r /usr/src/sched_tick-0.1.1
+step lost dpkg -i old/*.deb
 step remove dpkg -r sched-tick-dkms
 step purge dpkg -P sched-tick-dkms
 echo '--- left'
@@ -111,7 +113,7 @@ def test_versions_come_and_go(reports):
     """DKMS knows what is so, both kernels have the version that is installed, at every step."""
     (steps, _), good, other = reports
     for name, version in (("first", "0.1.0"), ("upgrade", "0.1.1"), ("downgrade", "0.1.0"), ("reinstall", "0.1.0"),
-                          ("mended", "0.1.1"), ("cut", "0.1.1")):
+                          ("mended", "0.1.1"), ("cut", "0.1.1"), ("lost", "0.1.0")):
         text = steps[name]
         assert "status:" not in text, steps["all"]
         assert sorted(state(text)) == sorted([(version, good, "installed"), (version, other, "installed")]), steps["all"]
