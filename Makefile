@@ -22,7 +22,7 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 qemu-utils xz-utils
 TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
-LONG_PACKAGES := clang libclang-rt-14-dev
+LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) codespell coccinelle libcmocka-dev libpython3.11 \
 	lintian man-db perl python3-pytest shellcheck zsh
 

@@ -17,7 +17,7 @@ REFERENCE = roots.REFERENCE
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kernels", default=",".join(roots.SUITES), help="which, with commas between")
+    parser.addoption("--kernels", default=",".join(roots.MATRIX), help="which, with commas between")
     parser.addoption("--scope", choices=["check", "test", "long"], default="test",
                      help="check: minutes. test: everything that fits an hour. long: all of it, by hand")
 

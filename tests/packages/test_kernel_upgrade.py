@@ -97,7 +97,7 @@ def test_heartbeat_survives(kernels, tmp_path):
     shutil.rmtree(disk.parent)
     for result in results:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
-    (_, before), (_, upgraded), (_, after), (_, removed), (_, still) = steps(results[1].report + results[2].report)
+    (_, before), (_, upgraded), (_, after), (_, removed), (_, still) = steps(f"{results[1].report}\n{results[2].report}")
     for text, kernel in ((before, older), (after, newest), (still, newest)):
         lines = text.splitlines()
         assert lines[0] == kernel and lines[1].startswith("sched_tick "), text

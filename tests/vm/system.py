@@ -18,6 +18,38 @@ PACKAGES = ["curl", "e2fsprogs", "initramfs-tools", "iproute2", "kmod", "libinih
 # What an administrator would look with.
 MORE = {roots.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
 
+# Debian's own way to test a package on the machine it is installed on, and what the tests for DKMS ask for.
+TESTING = ["autodep8", "autopkgtest", "dctrl-tools", "dkms", "dpkg-dev", "efitools", "linux-doc", "linux-headers-amd64", "openssl"]
+
+UEFI = "/usr/share/OVMF"
+
+# The package managers of RPM's world, by suite. Their database is empty: a package of ours says what Debian's has installed.
+DNF = {"bookworm": ["dnf"], "trixie": ["dnf"], "forky": ["dnf5"]}
+RPM = """
+apt-get install --yes --no-install-recommends linux-headers-%(release)s linux-image-%(other)s linux-headers-%(other)s
+apt-get clean
+cd /tmp
+ldconfig -p | sed -n 's/.* => //p' | /usr/lib/rpm/elfdeps --provides | sort -u | sed 's/^/Provides: /' > provides
+cat > debian.spec <<'END'
+Name: debian
+Version: 1
+Release: 1
+Summary: What is there
+License: none
+BuildArch: noarch
+Provides: /bin/sh
+Provides: dkms = 3
+Provides: rtld(GNU_HASH)
+%%include /tmp/provides
+%%description
+None.
+%%files
+END
+rpmbuild -bb --define '_topdir /tmp/rpm' debian.spec
+rpm -i rpm/RPMS/noarch/debian-1-1.noarch.rpm
+rm -r provides debian.spec rpm
+"""
+
 # What a machine has that DKMS builds modules on.
 HEADERS = """
 apt-get install --yes --no-install-recommends linux-headers-%(release)s
@@ -85,8 +117,8 @@ poweroff -f
 def folder(kernel, kind="system"):
     """The root that a system with a kernel boots from.
 
-    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. upgrade: the same with an
-    older kernel, and packages of this one.
+    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. testing: the same, and
+    what Debian tests its packages with. rpm: dnf, and a second kernel. upgrade: an older kernel, and packages of this one.
     """
     suite, extra = roots.SUITES[kernel]
     newest = {"release": roots.release(kernel)}
@@ -94,23 +126,33 @@ def folder(kernel, kind="system"):
         return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % newest)
     if kind == "building":
         return roots.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % newest + HEADERS % newest)
+    if kind == "testing":
+        return roots.make(f"testing-{kernel}", suite, extra, [*PACKAGES, *TESTING], SETUP % newest + HEADERS % newest)
+    if kind == "rpm":
+        names = newest | {"other": newest["release"].replace("-amd64", "-cloud-amd64")}
+        return roots.make(f"rpm-{kernel}", suite, extra, [*PACKAGES, *DNF[suite], "dkms", "gpg", "rpm"], SETUP % names + RPM % names)
     older = {"release": "$older"}
     return roots.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
                       OLDER + SETUP % older + HEADERS % older + UPGRADES % newest)
 
 
+def kernels(root):
+    """Those of a root, by name."""
+    return sorted(path.name for path in (root / "lib" / "modules").iterdir())
+
+
 class System(vm.Machine):
     """A Debian system with a kernel of roots.SUITES; boot() as often as wanted, with files for the job. What it
     changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot; with has_loader
-    that disk also says which kernel is booted.
+    that disk also says which kernel is booted, and with UEFI's variables in a file of their own the firmware is UEFI.
 
     In the mode "sleep", with one CPU: tracing patches the kernel's text, which QEMU's threads do not always survive
     with two.
     """
 
-    def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None):
+    def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None, variables=None):
         super().__init__(kernel, mode, None, files)
-        self.folder, self.nic, self.disk = folder(kernel, kind), nic, disk
+        self.folder, self.nic, self.disk, self.variables = folder(kernel, kind), nic, disk, variables
         self.release, self.has_loader = roots.release(kernel), False
         if kind == "upgrade":
             self.release = (self.folder / "older-release").read_text(encoding="ascii").strip()
@@ -124,12 +166,14 @@ class System(vm.Machine):
             "-kernel", str(self.folder / "boot" / f"vmlinuz-{self.release}"),
             "-initrd", str(self.folder / "boot" / f"initrd.img-{self.release}"),
             "-append", " ".join(word for word in words if word)]
+        firmware = [word for number, file in enumerate([f"{UEFI}/OVMF_CODE_4M.fd,readonly=on", self.variables])
+                    for word in ("-drive", f"if=pflash,format=raw,unit={number},file={file}")] if self.variables else []
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else
                 f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
-                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on", *kernel]
+                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on", *firmware, *kernel]
 
     def _prepare(self, folder, job, nonce="none"):
         files = {"init": INIT.encode(), "job": job.encode(), "job.env": f"REPORT_NONCE={nonce}\n".encode(),

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A kernel that takes only modules signed with a key it knows: DKMS signs, UEFI's list of keys is what it trusts."""
+
+import shutil
+
+import pytest
+
+import debian
+import system
+from conftest import REFERENCE
+
+pytestmark = pytest.mark.scope("long")
+
+# What an administrator does once; the firmware is still in setup mode, so that it takes keys from anybody.
+ENROLL = debian.INSTALL + """
+modinfo -F signer sched_tick
+openssl x509 -inform der -in /var/lib/dkms/mok.pub -out /run/key.pem
+cert-to-efi-sig-list /run/key.pem /run/key.esl
+efi-updatevar -e -f /run/key.esl db && echo enrolled
+"""
+
+LOOK = debian.EXPORT + """
+cat /sys/module/module/parameters/sig_enforce
+sleep 3
+sched-tick check
+echo "status $?"
+modprobe sched_tick
+"""
+
+UNSIGNED = """
+module=$(modinfo -n sched_tick)
+xz -dc "$module" > /run/job/sched_tick.ko 2> /dev/null || cp "$module" /run/job/sched_tick.ko
+strip --strip-debug /run/job/sched_tick.ko
+modprobe -r sched_tick
+insmod /run/job/sched_tick.ko
+"""
+
+
+@pytest.fixture(scope="module", name="reports")
+def _reports(tmp_path_factory):
+    """The boot that installs and enrolls; one on firmware that knows no key; one that knows DKMS's."""
+    folder = tmp_path_factory.mktemp("signed")
+    known, unknown = folder / "known", folder / "unknown"
+    for variables in (known, unknown):
+        shutil.copyfile(f"{system.UEFI}/OVMF_VARS_4M.fd", variables)
+    machine = system.System(REFERENCE, debian.binaries(debian.built("a")), kind="testing", disk=folder / "disk.qcow2",
+                            variables=known)
+    results = [machine.boot(ENROLL, timeout=1200, label="signed-enroll")]
+    machine.variables = unknown
+    results.append(machine.boot(LOOK + ":", timeout=600, options="module.sig_enforce=1", label="signed-unknown"))
+    machine.variables = known
+    results.append(machine.boot(LOOK + UNSIGNED + ":", timeout=600, options="module.sig_enforce=1", label="signed-known"))
+    shutil.rmtree(folder)
+    for result in results:
+        assert result.verdict == "pass" and not result.bad_lines, result.explain()
+    assert "enrolled\n" in results[0].report, results[0].explain()
+    assert all("\nY\n" in result.report for result in results[1:])
+    return [result.report for result in results]
+
+
+def test_refused_with_an_explanation(reports):
+    """Signed with a key that the kernel does not know."""
+    assert "Secure Boot" in reports[1] and "sched-tick(8)" in reports[1] and "status 3\n" in reports[1], reports[1]
+    assert "could not insert 'sched_tick': Key was rejected by service" in reports[1], reports[1]
+
+
+def test_loaded_with_a_key_that_is_known(reports):
+    """At boot, by itself; and without a signature not at all."""
+    assert "status 0\n" in reports[2] and "Secure Boot" not in reports[2], reports[2]
+    assert "could not insert module /run/job/sched_tick.ko: Key was rejected by service" in reports[2], reports[2]
