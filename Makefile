@@ -8,8 +8,10 @@ KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
 DESTDIR ?=
 DKMS_SOURCE := $(DESTDIR)/usr/src/sched_tick-$(VERSION)
+sbindir := /usr/sbin
 unitdir := /usr/lib/systemd/system
 mandir := /usr/share/man
+zshdir := /usr/share/zsh/vendor-completions
 
 # The kernel's packages run what is here; Debian's do.
 HOOKS ?= /etc/kernel/postinst.d /etc/kernel/header_postinst.d
@@ -22,12 +24,14 @@ SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 qemu-utils xz-utils
 TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
+RPM_PACKAGES := git rpm
+REPO_PACKAGES := apt-utils createrepo-c gnupg
 LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts
-TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) codespell coccinelle libcmocka-dev libpython3.11 \
-	lintian man-db perl python3-pytest shellcheck zsh
+TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle \
+	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest rpmlint shellcheck zsh
 
-# $(call need,PACKAGES): install what is not there yet; says so.
-need = @missing=$$(for package in $(1); do \
+# $(call need,PACKAGES): install what is not there yet; says so. On a system without apt they are named otherwise.
+need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || echo $$package; \
 	done); \
 	if [ -n "$$missing" ]; then \
@@ -38,7 +42,7 @@ need = @missing=$$(for package in $(1); do \
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 
-.PHONY: help demo test test-long check test-here shell pictures module tool deb \
+.PHONY: help demo test test-long check test-here shell pictures module tool deb rpm srpm repo \
 	install install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -54,6 +58,8 @@ help:
 	@echo 'sudo make install    module (by DKMS), tool and units on this machine (DESTDIR=... only lays the files down)'
 	@echo 'sudo make uninstall  take it away again'
 	@echo 'make deb             Debian packages, into dist/'
+	@echo 'make rpm             RPM packages, into dist/ (make srpm: the source package alone)'
+	@echo 'make repo KEY=...    what is in dist/ as repositories for apt and dnf, signed with that key of gpg, into REPO=dist/repo'
 	@echo 'make clean           remove what was built here; the cache stays'
 
 demo:
@@ -103,7 +109,7 @@ install-dkms:
 
 install-tool:
 	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
-	install -D build/sched-tick $(DESTDIR)/usr/sbin/sched-tick
+	install -D build/sched-tick $(DESTDIR)$(sbindir)/sched-tick
 	install -d $(addprefix $(DESTDIR),/etc/sched-tick.d $(unitdir) $(mandir)/man4 $(mandir)/man5 $(mandir)/man8)
 	install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer $(DESTDIR)$(unitdir)
 	install -D -m 0644 packaging/systemd/sched-tick.sysusers $(DESTDIR)/usr/lib/sysusers.d/sched-tick.conf
@@ -113,7 +119,7 @@ install-tool:
 	install -m 0644 tools/*.5 $(DESTDIR)$(mandir)/man5
 	install -m 0644 tools/*.8 $(DESTDIR)$(mandir)/man8
 	install -D -m 0644 tools/completion/sched-tick.bash $(DESTDIR)/usr/share/bash-completion/completions/sched-tick
-	install -D -m 0644 tools/completion/_sched-tick $(DESTDIR)/usr/share/zsh/vendor-completions/_sched-tick
+	install -D -m 0644 tools/completion/_sched-tick $(DESTDIR)$(zshdir)/_sched-tick
 
 install-monitoring:
 	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json
@@ -148,9 +154,27 @@ endif
 	rm -rf build/installed
 
 # In a folder of their own, so that nothing is left here, and of files of one date: the same packages each time.
+deb rpm srpm: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
+
 deb:
 	$(call need,$(DEB_PACKAGES) $(TOOL_PACKAGES))
 	@packaging/debian/build.sh $(VERSION) $(CURDIR)/dist
+
+rpm:
+	$(call need,$(RPM_PACKAGES) $(TOOL_PACKAGES))
+	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -ba
+
+srpm:
+	$(call need,$(RPM_PACKAGES))
+	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -bs
+
+# Of what is in dist/.
+REPO ?= $(CURDIR)/dist/repo
+URL ?= file://$(REPO)
+repo:
+	$(call need,$(REPO_PACKAGES) $(RPM_PACKAGES))
+	@test -n '$(KEY)' || { echo 'make repo KEY=...: with which key of gpg?' >&2; exit 2; }
+	@packaging/repo.sh $(CURDIR)/dist '$(abspath $(REPO))' '$(KEY)' '$(URL)'
 
 clean:
 	rm -rf build dist

@@ -5,26 +5,20 @@
 set -eu
 
 version=$1 dist=$2
-top=$(pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tree=$work/sched-tick-$version
-changelog=$top/packaging/debian/changelog
-SOURCE_DATE_EPOCH=$(dpkg-parsechangelog -l "$changelog" -S Timestamp)
-export SOURCE_DATE_EPOCH
-
-mkdir -p "$tree" "$dist"
-git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$tree"
-tar --create --xz --file "$work/sched-tick_$version.orig.tar.xz" --directory "$work" --sort=name --owner=0 --group=0 \
-    --numeric-owner --mode=go=rX,u+rw --mtime="@$SOURCE_DATE_EPOCH" "sched-tick-$version"
-cp -r "$tree/packaging/debian" "$tree/debian"
-rm "$tree/debian/build.sh"
-cd "$tree"
+packaging/tarball.sh "sched-tick-$version" "$work/sched-tick_$version.orig.tar.xz"
+cd "$work"
+tar -xf "sched-tick_$version.orig.tar.xz"
+cd "sched-tick-$version"
+cp -r packaging/debian debian
+rm debian/build.sh
 dpkg-buildpackage --unsigned-source --unsigned-changes --build=full > "$work/log" 2>&1 || {
     cat "$work/log"
     exit 1
 }
 cd "$work"
-rm -f "$dist"/sched-tick*
+mkdir -p "$dist"
+rm -f "$dist"/sched-tick*.deb "$dist"/sched-tick_*
 cp sched-tick*.deb sched-tick*.dsc sched-tick*.tar.xz sched-tick*.changes sched-tick*.buildinfo "$dist"
-ls "$dist"
+ls sched-tick*

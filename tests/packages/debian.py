@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debian packages of this tree, and how a machine comes to have them."""
+"""Packages of this tree, and how a Debian machine comes to have them."""
 
 import functools
+import re
 import shutil
 import subprocess
 
@@ -19,9 +20,8 @@ apt-get install --yes ./*.deb > /run/apt 2>&1 || cat /run/apt
 """
 
 
-@functools.cache
-def built(name, version=None):
-    """The folder with what `make deb` builds of a copy of this tree with a name, or of one with another version."""
+def copied(name, version=None, release=None):
+    """A copy of this tree with a name, or of one with another version or release of the packages."""
     folder = vm.BUILD / "packages" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -30,10 +30,20 @@ def built(name, version=None):
     subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(folder)], cwd=vm.TOP, input=tracked, check=True)
     subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
     if version:
-        for name in ("dkms.conf", "src/main.c", "packaging/debian/changelog"):
-            path = folder / name
+        for file in ("dkms.conf", "src/main.c", "packaging/debian/changelog", "packaging/rpm/sched-tick.spec"):
+            path = folder / file
             path.write_text(path.read_text("utf-8").replace(vm.version(), version), encoding="utf-8")
-    subprocess.run(["make", "--silent", "deb"], cwd=folder, check=True, capture_output=True)
+    if release:
+        path = folder / "packaging/rpm/sched-tick.spec"
+        path.write_text(re.sub(r"^(Release: +)1", rf"\g<1>{release}", path.read_text("utf-8"), flags=re.MULTILINE), encoding="utf-8")
+    return folder
+
+
+@functools.cache
+def built(name, version=None, release=None, target="deb"):
+    """The folder with what `make deb`, or rpm, builds of such a copy."""
+    folder = copied(f"{target}-{name}", version, release)
+    subprocess.run(["make", "--silent", target], cwd=folder, check=True, capture_output=True)
     return folder / "dist"
 
 

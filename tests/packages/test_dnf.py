@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What dnf and rpm do with the packages, from a signed repository: real transactions, on Debian, that have nothing of Fedora's
+around them."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+import debian
+import roots
+import system
+from conftest import REFERENCE, TOP
+
+# What is in the repository, one after the other, and stays there.
+VERSIONS = {"0.1.0-1": ("a", None, None), "0.1.0-2": ("release", None, "2"), "0.1.1-1": ("newer", "0.1.1", None)}
+
+PRELUDE = debian.EXPORT + """
+export HOME=/root
+good=$(ls /lib/modules | head -n 1)
+other=$(ls /lib/modules | tail -n 1)
+manager=$(command -v dnf5 || command -v dnf)
+dnf() { "$manager" --releasever=1 --assumeyes "$@"; }
+offer() { ln -sfn "/srv/$1" /srv/repo && mkdir -p /etc/yum.repos.d && cp /srv/repo/sched-tick.repo /etc/yum.repos.d; }
+spoil() { sed -i '1i export KCFLAGS = -Dhrtimer_cancel=hrtimer_gone' "/lib/modules/$other/build/Makefile"; }
+mend() { sed -i 1d "/lib/modules/$other/build/Makefile"; }
+state() {
+    dkms status 2>/dev/null | sort
+    for kernel in "$good" "$other"; do
+        echo "$kernel has $(modinfo -k "$kernel" -F version sched_tick 2>/dev/null)"
+    done
+    if [ -e /run/gaps ]; then sort /run/gaps | uniq -c; rm /run/gaps; fi
+    rpm -qa 'sched-tick*' | sed 's/[.][^.]*$//' | sort
+    ls /var/lib/sched-tick-dkms 2>/dev/null || true
+}
+step() {
+    echo "--- $1"
+    shift
+    dnf "$@" > /run/said 2>&1 || { echo "status: $?"; cat /run/said; }
+    grep -h "can't be built for" /run/said
+    state
+    if [ -d /run/systemd/system ]; then alive; fi
+}
+# One that is there all the while, besides the default.
+alive() {
+    i=0
+    until systemctl --quiet is-active sched-tick.service || [ $((i += 1)) -gt 60 ]; do sleep 1; done
+    if [ -e /sys/kernel/sched_tick ]; then
+        [ -e /sys/kernel/sched_tick/tickers/kept ] || sched-tick create kept period=50ms enabled=yes
+        sched-tick wait kept && echo ticking
+    fi
+    systemctl is-active sched-tick.service sched-tick-export.timer
+}
+"""
+
+SERVED = """
+systemctl start prometheus-node-exporter.service
+i=0
+until curl -s 127.0.0.1:9100/metrics | grep '^sched_tick_ticks_total' || [ $((i += 1)) -gt 120 ]; do sleep 1; done
+"""
+
+INSTALL = """
+offer 0.1.0-1
+step install install sched-tick
+"""
+
+STEPS = """
+offer 0.1.0-2
+step release --refresh upgrade
+offer 0.1.1-1
+step version --refresh upgrade
+step reinstall reinstall sched-tick sched-tick-dkms
+step downgrade downgrade sched-tick sched-tick-dkms
+step undo history undo last
+spoil
+step broken downgrade sched-tick sched-tick-dkms
+mend
+step mended upgrade
+"""
+
+REMOVE = """
+step remove remove sched-tick sched-tick-dkms
+echo '--- left'
+find / -xdev \\( -path /proc -o -path /run -o -path /srv -o -path /etc/yum.repos.d -o -path '/var/cache/*dnf*' \\) -prune \\
+    -o -name '*sched[_-]tick*' -print
+echo '--- end'
+"""
+
+WATCH = """
+watch() {
+    while sleep 0.02; do
+        for kernel in "$good" "$other"; do
+            file=$(modinfo -k "$kernel" -n sched_tick 2>/dev/null) && [ -e "$file" ] || echo "gap: $kernel" >> /run/gaps
+            echo >> /run/looks
+        done
+    done
+}
+watch & watcher=$!
+"""
+
+UNWATCH = """
+kill "$watcher"
+echo "--- looks"
+wc -l < /run/looks
+"""
+
+# The machine goes off in the middle of an upgrade: when what there was is being put aside, and when a module is being built.
+CUT = """
+offer 0.1.1-1
+{ until ls -d %s > /dev/null 2>&1; do :; done; echo b > /proc/sysrq-trigger; } &
+dnf --refresh upgrade
+"""
+AFTER_CUT = """
+echo "--- cut"
+alive
+state
+step again --refresh upgrade
+step reinstalled reinstall sched-tick-dkms
+"""
+
+# No room for anything, and not enough to build.
+FULL = """
+offer 0.1.1-1
+free() { df --output=avail --block-size=1K / | tail -n 1; }
+fallocate --length "$(($(free) - 300))K" /filler
+dd if=/dev/zero of=/filler2 bs=4K 2> /dev/null
+step full --refresh upgrade
+rm /filler2
+fallocate --length "$(($(stat -c %s /filler) / 1024 - 3500))K" /filler3 2> /dev/null
+truncate --size=-3500K /filler
+step little --refresh upgrade
+rm -f /filler*
+step room --refresh upgrade
+step reinstalled reinstall sched-tick-dkms
+"""
+
+
+@pytest.fixture(scope="module", name="repositories")
+def _repositories(tmp_path_factory):
+    """One folder per version, with all that came before; and what a machine puts into /srv."""
+    top = tmp_path_factory.mktemp("repositories")
+    keys = top / "keys"
+    keys.mkdir(mode=0o700)
+    environment = {"GNUPGHOME": str(keys), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    subprocess.run(["gpg", "--batch", "--passphrase", "", "--quick-generate-key", "test@sched-tick.invalid", "rsa3072", "sign", "never"],
+                   check=True, capture_output=True, env=environment)
+    before = None
+    for name, (copy, version, release) in VERSIONS.items():
+        folder = top / name
+        if before:
+            shutil.copytree(before, folder)
+        subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target="rpm"), folder,
+                        "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment)
+        before = folder
+    subprocess.run(["gpgconf", "--kill", "all"], check=True, env=environment)
+    shutil.rmtree(keys)
+    return top
+
+
+def steps(report):
+    """What each step said, by its name."""
+    return dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- |^verdict|\Z)", report, re.MULTILINE | re.DOTALL))
+
+
+def has(text, version, release, kernels, ticking=True):
+    """Whether all is as it should be with a version: DKMS, each kernel, rpm; and it ticks."""
+    lines = text.splitlines()
+    installed = re.findall(rf"^sched_tick/{version}, ([^,]+), .*: installed$", text, re.MULTILINE)
+    return (installed == sorted(kernels) and sum(line.startswith("sched_tick/") for line in lines) == len(kernels)
+            and all(f"{kernel} has {version}" in lines for kernel in kernels)
+            and [line for line in lines if line.startswith("sched-tick")] ==
+            [f"sched-tick-{version}-{release}", f"sched-tick-dkms-{version}-{release}"]
+            and "status:" not in text and "gap" not in text and ".log" not in text
+            and (not ticking or "ticking" in lines and lines.count("active") == 2))
+
+
+def check_transactions(told, kernels, ticking):
+    """What STEPS and REMOVE have to come to."""
+    for name, version, release in (("release", "0.1.0", 2), ("version", "0.1.1", 1), ("reinstall", "0.1.1", 1),
+                                   ("downgrade", "0.1.0", 2), ("undo", "0.1.1", 1), ("mended", "0.1.1", 1)):
+        assert has(told[name], version, release, kernels, ticking), told[name]
+    good, other = kernels
+    broken = told["broken"]
+    assert f"can't be built for Linux {other}" in broken and "status:" not in broken and "gap" not in broken, broken
+    assert f"{good} has 0.1.0\n{other} has 0.1.1\n" in broken and f"{other}.log" in broken, broken
+    assert f"{good} has \n{other} has \n" in told["remove"] and "status:" not in told["remove"], told["remove"]
+    assert "sched-tick-" not in told["remove"] and "sched_tick/" not in told["remove"] and told["left"] == "", told
+
+
+@pytest.mark.scope("test")
+def test_transactions_leave_no_gap(repositories):
+    """One after the other where a machine is only a root, which is fast; somebody looks all the time whether each kernel has
+    a module."""
+    folder = system.folder(REFERENCE, "rpm")
+    kernels = system.kernels(folder)
+    with roots.locked(roots.beside(folder, ".build")):
+        for name in VERSIONS:
+            roots.remove(folder / "srv" / name)
+            subprocess.run(roots.as_root(["cp", "-r", str(repositories / name), str(folder / "srv")]), check=True)
+        script = f"set +e\n{PRELUDE}{INSTALL}{WATCH}{STEPS}{UNWATCH}{REMOVE}"
+        done = roots.in_root(folder, script, aside=True, timeout=900)
+        for name in VERSIONS:
+            roots.remove(folder / "srv" / name)
+    told = steps(done.stdout)
+    assert has(told["install"], "0.1.0", 1, kernels, ticking=False), done.stdout
+    assert int(told["looks"]) > 200, told["looks"]
+    check_transactions(told, kernels, ticking=False)
+
+
+class Installed:
+    """A booted machine with dnf and the repositories, on a disk of its own."""
+
+    def __init__(self, kernel, repositories, disk):
+        files = {str(path.relative_to(repositories)): path.read_bytes() for path in repositories.rglob("*") if path.is_file()}
+        self.machine = system.System(kernel, files, kind="rpm", disk=disk)
+        self.kernels = system.kernels(self.machine.folder)
+        self.name = 0
+
+    def boot(self, script, verdict="pass"):
+        """The report of a boot; the kernel's log has to be silent."""
+        self.name += 1
+        copy = f"cp -r {' '.join(f'/run/job/{name}' for name in VERSIONS)} /srv\n" if self.name == 1 else ""
+        result = self.machine.boot(f"{PRELUDE}{copy}{script}:\n", timeout=3000, label=f"dnf-{self.name}")
+        assert result.verdict == verdict and not result.bad_lines, result.explain()
+        return steps(result.report)
+
+
+@pytest.fixture(name="installed", params=[REFERENCE, "6.12", "7.2"])
+def _installed(request, repositories, tmp_path):
+    yield Installed(request.param, repositories, tmp_path / "disk.qcow2")
+    shutil.rmtree(tmp_path)
+
+
+@pytest.mark.scope("long")
+def test_transactions(installed):
+    """By name, from the repository: built, loaded, ticking, served; after a reboot, too; and right at every step."""
+    first = installed.boot(INSTALL + SERVED)["install"]
+    assert has(first, "0.1.0", 1, installed.kernels), first
+    assert re.search(r'^sched_tick_ticks_total\{ticker="default"\} \d+$', first, re.MULTILINE), first
+    told = installed.boot(f"echo '--- rebooted'\nalive\nstate\n{STEPS}{REMOVE}")
+    assert has(told["rebooted"], "0.1.0", 1, installed.kernels), told["rebooted"]
+    check_transactions(told, installed.kernels, ticking=True)
+
+
+@pytest.mark.scope("long")
+@pytest.mark.parametrize("moment", ["0.0.0+0.1.0", "0.1.1/build"])
+def test_power_cut(installed, moment):
+    """The machine still has its heartbeat, and dnf puts the rest right."""
+    installed.boot(INSTALL)
+    installed.boot(CUT % f"/var/lib/dkms/sched_tick/{moment}", verdict="none: the guest died")
+    told = installed.boot(AFTER_CUT)
+    good, _ = installed.kernels
+    assert "ticking" in told["cut"] and re.search(rf"^{re.escape(good)} has 0.1.[01]$", told["cut"], re.MULTILINE), told["cut"]
+    assert has(told["reinstalled"], "0.1.1", 1, installed.kernels), told
+
+
+@pytest.mark.scope("long")
+def test_full_disk(installed):
+    """Nothing is lost, and with room all is well."""
+    installed.boot(INSTALL)
+    told = installed.boot(FULL)
+    for name in ("full", "little"):
+        assert all(re.search(rf"^{re.escape(kernel)} has 0.1.[01]$", told[name], re.MULTILINE) for kernel in installed.kernels), told
+    assert has(told["reinstalled"], "0.1.1", 1, installed.kernels), told

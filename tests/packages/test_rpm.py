@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The RPM packages: how they are built, and what they would do elsewhere."""
+
+import re
+import subprocess
+
+import pytest
+
+import debian
+from conftest import TOP
+
+SPEC = TOP / "packaging" / "rpm" / "sched-tick.spec"
+MACROS = TOP / "tests" / "packages" / "macros"
+# What the scripts of each package are, on any distribution.
+SCRIPTS = ["post", "posttrans", "posttrans dkms", "postun", "pre dkms", "preun", "preun dkms"]
+
+
+def contents(folder):
+    """Everything that a build made."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.rpm")}
+
+
+@pytest.mark.scope("test")
+def test_two_builds_are_the_same():
+    """Bit for bit, source and binary; and `make srpm` makes the same source."""
+    first, second = (contents(debian.built(name, target="rpm")) for name in "ab")
+    assert len(first) == 4 and first == second
+    source = contents(debian.built("a", target="srpm"))
+    assert len(source) == 1 and source.items() <= first.items()
+
+
+@pytest.mark.scope("test")
+def test_rpmlint_has_nothing_to_say():
+    """That is not filtered with a reason."""
+    folder = debian.built("a", target="rpm")
+    done = subprocess.run(["rpmlint", "--rpmlintrc", f"{SPEC.parent}/sched-tick.rpmlintrc", str(SPEC), *map(str, folder.glob("*.rpm"))],
+                          text=True, capture_output=True, check=False)
+    assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout, done.stdout + done.stderr
+    filters = (SPEC.parent / "sched-tick.rpmlintrc").read_text("utf-8")
+    assert all(re.match(r"# .*\naddFilter|# .*\n(#.*\n)*addFilter", part) for part in filters.split("\n\n")[1:]), filters
+
+
+def test_versions_agree():
+    """That of the spec and that of the module; and the changelog says so."""
+    text = SPEC.read_text("utf-8")
+    conf = (TOP / "dkms.conf").read_text("utf-8")
+    (version,) = re.findall(r'^PACKAGE_VERSION="(.*)"$', conf, re.MULTILINE)
+    assert re.findall(r"^Version: +(.*)$", text, re.MULTILINE) == [version]
+    assert re.search(r"^%changelog\n.* - " + re.escape(version) + "-", text, re.MULTILINE)
+
+
+def expanded(*options):
+    """The scripts of the packages, by name, as a distribution's macros make them, and the whole."""
+    text = subprocess.run(["rpmspec", "-P", *options, str(SPEC)], check=True, text=True, capture_output=True).stdout
+    parts = re.findall(r"^%((?:pre|post|preun|postun|posttrans)\b.*)\n((?:(?!%\w).*\n)*)", text, re.MULTILINE)
+    return dict(parts), text
+
+
+@pytest.mark.parametrize("distribution", ["fedora", "rhel"])
+def test_scripts_elsewhere(distribution, tmp_path):
+    """They are those of systemd's macros and ours, and the shell has nothing against them."""
+    scripts, text = expanded(f"--load={MACROS / distribution}")
+    here, _ = expanded()
+    assert sorted(scripts) == sorted(here) == SCRIPTS
+    assert ("systemd-update-helper install-system-units" in scripts["post"]) == (distribution == "fedora"), scripts["post"]
+    assert "BuildRequires:  systemd-rpm-macros" in text and "%{" not in text, text
+    for name, script in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}", encoding="utf-8")
+    subprocess.run(["shellcheck", "--severity=warning", *map(str, tmp_path.iterdir())], check=True)
+
+
+def test_scripts_here(tmp_path):
+    """Where there are no such macros, a plain shell will do."""
+    for name, script in expanded()[0].items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
+    subprocess.run(["shellcheck", *map(str, tmp_path.iterdir())], check=True)
