@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What dnf and rpm do with the packages, from a signed repository: real transactions, on Debian, that have nothing of Fedora's
-around them."""
+"""What package managers do with the packages from repositories that `make repo` made and signed. dnf's are real transactions, but
+on Debian, with nothing of Fedora's around them."""
 
 import re
 import shutil
@@ -76,6 +76,9 @@ step undo history undo last
 spoil
 step broken downgrade sched-tick sched-tick-dkms
 mend
+echo '--- plugin'
+/usr/lib/kernel/install.d/39-sched-tick-dkms.install add "$other" /boot > /run/said 2>&1 || cat /run/said
+state
 step mended upgrade
 """
 
@@ -103,6 +106,27 @@ UNWATCH = """
 kill "$watcher"
 echo "--- looks"
 wc -l < /run/looks
+"""
+
+# As the README says, with nothing else to take packages from.
+APT = """
+rm -rf /etc/apt/sources.list*
+mkdir -p /etc/apt/sources.list.d
+apt_install() {
+    { apt-get update && apt-get install --yes sched-tick; } > /run/said 2>&1 || { echo "status: $?"; cat /run/said; }
+    dkms status 2>/dev/null | sort
+    dpkg -l 'sched-tick*' | awk '/^ii/ { print $1, $2, $3 }'
+}
+ln -sfn /srv/0.1.1-1 /srv/repo
+cp /srv/repo/sched-tick.asc /etc/apt/keyrings
+cp /srv/repo/sched-tick.sources /etc/apt/sources.list.d
+sed -i 's/^Version: .*/&0/' /srv/repo/deb/Packages
+echo '--- tampered'
+apt_install
+sed -i 's/^\\(Version: .*\\)0/\\1/' /srv/repo/deb/Packages
+echo '--- apt'
+apt_install
+echo '--- end'
 """
 
 # The machine goes off in the middle of an upgrade: when what there was is being put aside, and when a module is being built.
@@ -150,8 +174,9 @@ def _repositories(tmp_path_factory):
         folder = top / name
         if before:
             shutil.copytree(before, folder)
-        subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target="rpm"), folder,
-                        "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment)
+        for target in ("deb", "rpm"):
+            subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target=target), folder,
+                            "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment)
         before = folder
     subprocess.run(["gpgconf", "--kill", "all"], check=True, env=environment)
     shutil.rmtree(keys)
@@ -184,26 +209,39 @@ def check_transactions(told, kernels, ticking):
     broken = told["broken"]
     assert f"can't be built for Linux {other}" in broken and "status:" not in broken and "gap" not in broken, broken
     assert f"{good} has 0.1.0\n{other} has 0.1.1\n" in broken and f"{other}.log" in broken, broken
+    assert has(told["plugin"], "0.1.0", 2, kernels, ticking=False), told["plugin"]
     assert f"{good} has \n{other} has \n" in told["remove"] and "status:" not in told["remove"], told["remove"]
     assert "sched-tick-" not in told["remove"] and "sched_tick/" not in told["remove"] and told["left"] == "", told
+
+
+def in_root(repositories, script):
+    """What a script says in the root with these in /srv; both are forgotten."""
+    folder = system.folder(REFERENCE, "rpm")
+    with roots.locked(roots.beside(folder, ".build")):
+        for name in VERSIONS:
+            roots.remove(folder / "srv" / name)
+            subprocess.run(roots.as_root(["cp", "-r", str(repositories / name), str(folder / "srv")]), check=True)
+        done = roots.in_root(folder, f"set +e\n{PRELUDE}{script}", aside=True, timeout=900)
+        for name in VERSIONS:
+            roots.remove(folder / "srv" / name)
+    return steps(done.stdout), system.kernels(folder)
+
+
+@pytest.mark.scope("test")
+def test_apt(repositories):
+    """By name; and not when somebody had his hands on the list of packages."""
+    told, kernels = in_root(repositories, APT)
+    assert re.findall(r"^sched_tick/0.1.1, ([^,]+), .*: installed$", told["apt"], re.MULTILINE) == kernels, told["apt"]
+    assert "ii sched-tick 0.1.1-1\nii sched-tick-dkms 0.1.1-1\n" in told["apt"], told["apt"]
+    assert "status: 100" in told["tampered"] and "sched_tick/" not in told["tampered"], told["tampered"]
 
 
 @pytest.mark.scope("test")
 def test_transactions_leave_no_gap(repositories):
     """One after the other where a machine is only a root, which is fast; somebody looks all the time whether each kernel has
     a module."""
-    folder = system.folder(REFERENCE, "rpm")
-    kernels = system.kernels(folder)
-    with roots.locked(roots.beside(folder, ".build")):
-        for name in VERSIONS:
-            roots.remove(folder / "srv" / name)
-            subprocess.run(roots.as_root(["cp", "-r", str(repositories / name), str(folder / "srv")]), check=True)
-        script = f"set +e\n{PRELUDE}{INSTALL}{WATCH}{STEPS}{UNWATCH}{REMOVE}"
-        done = roots.in_root(folder, script, aside=True, timeout=900)
-        for name in VERSIONS:
-            roots.remove(folder / "srv" / name)
-    told = steps(done.stdout)
-    assert has(told["install"], "0.1.0", 1, kernels, ticking=False), done.stdout
+    told, kernels = in_root(repositories, INSTALL + WATCH + STEPS + UNWATCH + REMOVE)
+    assert has(told["install"], "0.1.0", 1, kernels, ticking=False), told["install"]
     assert int(told["looks"]) > 200, told["looks"]
     check_transactions(told, kernels, ticking=False)
 
