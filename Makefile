@@ -17,7 +17,8 @@ zshdir := /usr/share/zsh/vendor-completions
 HOOKS ?= /etc/kernel/postinst.d /etc/kernel/header_postinst.d
 
 PYTHON := /usr/bin/python3
-PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra
+# As many at once as there are CPUs: what belongs to one boot, or one folder, stays together (tests/conftest.py).
+PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra --numprocesses=auto --dist=loadgroup
 RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
@@ -28,7 +29,7 @@ RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
 LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle \
-	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest rpmlint shellcheck zsh
+	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
 
 # $(call need,PACKAGES): install what is not there yet; says so. On a system without apt they are named otherwise.
 need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1); do \
@@ -43,7 +44,7 @@ need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1);
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 
 .PHONY: help demo test test-long check test-here shell pictures module tool deb rpm srpm repo \
-	install install-dkms install-tool install-monitoring uninstall clean
+	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
 	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
@@ -98,10 +99,12 @@ test-here: module
 	SCHED_TICK_KO=$(CURDIR)/src/sched_tick.ko build/ktest
 
 # Three parts, as they are packaged; the whole, with DESTDIR= empty, is put to work.
-install-dkms:
+install-source:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
 	install -m 0644 src/Kbuild src/*.[ch] $(DKMS_SOURCE)/src
+
+install-dkms: install-source
 	install -d $(addprefix $(DESTDIR),/usr/libexec $(HOOKS))
 	sed 's/@VERSION@/$(VERSION)/' packaging/dkms/sched-tick-dkms >$(DESTDIR)/usr/libexec/sched-tick-dkms
 	chmod 0755 $(DESTDIR)/usr/libexec/sched-tick-dkms

@@ -39,7 +39,19 @@ def pytest_collection_modifyitems(config, items):
         least = max((order.index(marker.args[0]) for marker in item.iter_markers("scope")), default=0)
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
-    items[:] = kept
+    # The longest first, so that nobody waits for one in the end.
+    items[:] = sorted(kept, key=lambda item: (item.path.name != "test_kernels.py", REFERENCE not in group(item)))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def group(item):
+    """What has to run one after the other: a folder of packages, or of programs, is one; of the tests on a kernel one boot serves
+    many."""
+    if item.path.name != "test_kernels.py":
+        return item.path.parent.name
+    kernel = item.callspec.params.get("kernel") if hasattr(item, "callspec") else None
+    return f"kernels-{kernel or 'timelines'}"
 
 
 def effort(config, full):

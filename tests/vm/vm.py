@@ -81,7 +81,7 @@ def version():
 
 
 def _with_sources(kernel, source, script, *arguments, beside=None):
-    """Run a script in a kernel's root after `make install-dkms` into it ($1 is where); returns what it printed.
+    """Run a script in a kernel's root after `make install-source` into it ($1 is where); returns what it printed.
 
     A folder that is given as beside is there as /tmp/beside, and what the script leaves in /tmp/out is returned.
     """
@@ -89,7 +89,7 @@ def _with_sources(kernel, source, script, *arguments, beside=None):
     with roots.locked(roots.beside(folder, ".build")):
         place = f"/usr/src/sched_tick-{version()}"
         make = roots.as_root(["make", "--silent", "-C", str(source), f"DESTDIR={folder}"])
-        subprocess.run([*make, "install-dkms"], check=True)
+        subprocess.run([*make, "install-source"], check=True)
         roots.remove(folder / "tmp" / "beside")
         if beside:
             subprocess.run(roots.as_root(["cp", "-r", str(beside), str(folder / "tmp" / "beside")]), check=True)
@@ -184,10 +184,16 @@ def _unpacked(name, content):
     return lzma.decompress(content) if name.endswith(".xz") else content
 
 
+def made(folder, name):
+    """A program that a folder's Makefile builds, by one process at a time."""
+    with roots.locked(BUILD / ".lock"):
+        subprocess.run(["make", "--silent", "-C", str(folder), f"BUILD={BUILD}"], check=True)
+    return BUILD / name
+
+
 def ktest():
     """The in-machine tests, built."""
-    subprocess.run(["make", "--silent", "-C", str(TOP / "tests" / "kernel"), f"BUILD={BUILD}"], check=True)
-    return BUILD / "ktest"
+    return made(TOP / "tests" / "kernel", "ktest")
 
 
 def with_libraries(program):
@@ -199,8 +205,7 @@ def with_libraries(program):
 
 def tool():
     """sched-tick(8), built, and its libraries."""
-    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={BUILD}"], check=True)
-    return with_libraries(BUILD / "sched-tick")
+    return with_libraries(made(TOP / "tools", "sched-tick"))
 
 
 def _initramfs(path, files):
