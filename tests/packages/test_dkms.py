@@ -87,20 +87,18 @@ echo '--- end'
 
 @pytest.fixture(scope="module", name="reports", params=[
     pytest.param("6.1", marks=pytest.mark.scope("test")), *(pytest.param(name, marks=pytest.mark.scope("long")) for name in ("5.10", "6.12"))])
-def _reports(request):
+def _reports(request, tmp_path_factory):
     """What the steps of both scripts said, and the kernels' names."""
     folder = roots.root(request.param)
     good = roots.release(request.param)
     other = good.replace("-amd64", ".other-amd64")
-    packages = folder / "tmp" / "packages"
-    with roots.locked(roots.beside(folder, ".build")):
-        roots.remove(packages)
-        for name, built in (("old", debian.built("a")), ("new", debian.built("newer", "0.1.1"))):
-            (packages / name).mkdir(parents=True)
-            (package,) = built.glob("sched-tick-dkms_*.deb")
-            (packages / name / package.name).write_bytes(package.read_bytes())
+    packages = tmp_path_factory.mktemp("packages")
+    for name, built in (("old", debian.built("a")), ("new", debian.built("newer", "0.1.1"))):
+        (package,) = built.glob("sched-tick-dkms_*.deb")
+        (packages / name).mkdir()
+        (packages / name / package.name).write_bytes(package.read_bytes())
+    with roots.lent(folder, packages, "tmp/packages"):
         said = [roots.in_root(folder, script, good, other, aside=True, timeout=900).stdout for script in (STEPS, KERNELS)]
-        roots.remove(packages)
     return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in said], good, other
 
 

@@ -107,21 +107,17 @@ def test_heartbeat_survives(kernels, tmp_path):
 
 
 @pytest.mark.parametrize("order", ORDERS)
-def test_orders(kernels, order):
+def test_orders(kernels, order, tmp_path):
     """Whichever package comes first, when all have come each kernel has the module."""
     folder, older, newest = kernels
     lines = [f"step after-{number} install $(printf '/var/cache/upgrade/%s/*.deb\\n' {patterns})\n"
              for number, patterns in enumerate(ORDERS[order])]
     script = (STEP + "cd /tmp/packages\nstep installed install ./*.deb\ncd /var/cache/upgrade\n" + "".join(lines)
               + f"step removed purge linux-image-{older} linux-headers-{older}\n")
-    packages = folder / "tmp" / "packages"
-    with roots.locked(roots.beside(folder, ".build")):
-        roots.remove(packages)
-        packages.mkdir()
-        for name, content in debian.binaries(debian.built("a")).items():
-            (packages / name).write_bytes(content)
+    for name, content in debian.binaries(debian.built("a")).items():
+        (tmp_path / name).write_bytes(content)
+    with roots.lent(folder, tmp_path, "tmp/packages"):
         done = roots.in_root(folder, script, aside=True, timeout=1800)
-        roots.remove(packages)
     told = dict(steps(done.stdout))
     new = {f"{newest.removesuffix('amd64')}{flavour}" for flavour in re.findall(r"([\w-]+)/", " ".join(ORDERS[order]))}
     assert is_right(told["installed"], [older]), done.stdout

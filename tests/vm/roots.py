@@ -204,6 +204,19 @@ def in_root(folder, script, *arguments, aside=False, **options):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
+@contextlib.contextmanager
+def lent(folder, source, place):
+    """A folder of ours at a place inside a root, for as long as it is needed; nobody else builds there meanwhile."""
+    inside_root = folder / place
+    with locked(beside(folder, ".build")):
+        remove(inside_root)
+        subprocess.run(as_root(["cp", "-r", str(source), str(inside_root)]), check=True)
+        try:
+            yield
+        finally:
+            remove(inside_root)
+
+
 # What a kernel tree brings to check a module with: checkpatch.pl, kernel-doc, the coccinelle scripts.
 FETCH_SCRIPTS = """
 cd /tmp

@@ -30,12 +30,8 @@ def test_install_and_uninstall(kernel, tmp_path):
                              capture_output=True).stdout
     subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
     folder = roots.root(kernel)
-    with roots.locked(roots.beside(folder, ".build")):
-        inside = folder / "tmp" / "sched_tick"
-        roots.remove(inside)
-        subprocess.run(roots.as_root(["cp", "-r", str(tmp_path), str(inside)]), check=True)
+    with roots.lent(folder, tmp_path, "tmp/sched_tick"):
         done = roots.in_root(folder, INSTALL, roots.release(kernel), aside=True)
-        roots.remove(inside)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
     assert f"sched-tick {vm.version()}" in done.stdout
