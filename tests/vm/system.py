@@ -24,7 +24,7 @@ TESTING = ["autodep8", "autopkgtest", "dctrl-tools", "dkms", "dpkg-dev", "efitoo
 UEFI = "/usr/share/OVMF"
 
 # The package managers of RPM's world, by suite. Their database is empty: a package of ours says what Debian's has installed.
-DNF = {"bookworm": ["dnf"], "trixie": ["dnf"], "forky": ["dnf5", "mount"]}
+DNF = {"bookworm": ["dnf"], "trixie": ["dnf"], "forky": ["createrepo-c", "dnf5", "mount"]}
 RPM = """
 apt-get install --yes --no-install-recommends linux-headers-%(release)s linux-image-%(other)s linux-headers-%(other)s
 apt-get clean
