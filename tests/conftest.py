@@ -31,6 +31,8 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("kernel", metafunc.config.getoption("kernels").split(","), scope="session")
 
 
+# Before xdist looks at the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     order = ["check", "test", "long"]
     chosen = order.index(config.getoption("scope"))
