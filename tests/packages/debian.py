@@ -20,6 +20,30 @@ apt-get install --yes ./*.deb > /run/apt 2>&1 || cat /run/apt
 """
 
 
+# Two kernels, $good and $other: what makes the second one that nothing can be built for; which module each has; and somebody
+# who looks all the time whether it has one.
+KERNELS = """
+spoil() { sed -i '1i export KCFLAGS = -Dhrtimer_cancel=hrtimer_gone' "/lib/modules/$other/build/Makefile"; }
+mend() { sed -i 1d "/lib/modules/$other/build/Makefile"; }
+state() {
+    dkms status 2>/dev/null | sort
+    for kernel in "$good" "$other"; do
+        echo "$kernel has $(modinfo -k "$kernel" -F version sched_tick 2>/dev/null)"
+    done
+    if [ -e /tmp/gaps ]; then sort /tmp/gaps | uniq -c; rm /tmp/gaps; fi
+    ls /var/lib/sched-tick-dkms 2>/dev/null || true
+}
+watch() {
+    while sleep 0.02; do
+        for kernel in "$good" "$other"; do
+            file=$(modinfo -k "$kernel" -n sched_tick 2>/dev/null) && [ -e "$file" ] || echo "gap: $kernel" >> /tmp/gaps
+            echo >> /tmp/looks
+        done
+    done
+}
+"""
+
+
 def copied(name, version=None, release=None):
     """A copy of this tree with a name, or of one with another version or release of the packages."""
     folder = vm.BUILD / "packages" / name

@@ -8,42 +8,26 @@ import pytest
 import debian
 import roots
 
-# Two kernels: that of the root, and one more with the same headers. While packages come and go somebody looks all the
-# time whether each has a module.
-WATCH = """
+# That of the root, and one more with the same headers.
+TWO = debian.KERNELS + """
 good=$1 other=$2
 cp -a "/lib/modules/$good" "/lib/modules/$other"
 cp -a "/usr/src/linux-headers-$good" "/usr/src/linux-headers-$other"
 ln -sfn "/usr/src/linux-headers-$other" "/lib/modules/$other/build"
 sed -i "s/.*/$other/" "/lib/modules/$other/build/include/config/kernel.release"
 depmod "$other" 2> /dev/null
-spoil() { sed -i '1i export KCFLAGS = -Dhrtimer_cancel=hrtimer_gone' "/lib/modules/$other/build/Makefile"; }
-mend() { sed -i 1d "/lib/modules/$other/build/Makefile"; }
-watch() {
-    while sleep 0.02; do
-        for kernel in "$good" "$other"; do
-            file=$(modinfo -k "$kernel" -n sched_tick 2>/dev/null) && [ -e "$file" ] || echo "gap: $kernel" >> /tmp/gaps
-            echo >> /tmp/looks
-        done
-    done
-}
 step() {
     echo "--- $1"
     shift
     "$@" > /tmp/said 2>&1 || { echo "status: $?"; cat /tmp/said; }
     cat /tmp/said >> /tmp/all
-    dkms status 2>/dev/null | sort
-    for kernel in "$good" "$other"; do
-        echo "$kernel has $(modinfo -k "$kernel" -F version sched_tick 2>/dev/null)"
-    done
-    if [ -e /tmp/gaps ]; then sort /tmp/gaps | uniq -c; rm /tmp/gaps; fi
-    ls /var/lib/sched-tick-dkms 2>/dev/null || true
+    state
 }
 cd /tmp/packages
 export DEBIAN_FRONTEND=noninteractive
 """
 
-STEPS = WATCH + """
+STEPS = TWO + """
 step first dpkg -i old/*.deb
 watch & watcher=$!
 step upgrade dpkg -i new/*.deb
@@ -68,7 +52,7 @@ find / -xdev -path /proc -prune -o -path /tmp -prune -o -name '*sched[_-]tick*' 
 echo '--- end'
 """
 
-KERNELS = WATCH + """
+KERNELS = TWO + """
 spoil
 step broken dpkg -i old/*.deb
 step hooks run-parts --exit-on-error --arg="$other" /etc/kernel/header_postinst.d
