@@ -21,9 +21,9 @@ MACHINES = {
 
 AUTOPKGTEST = debian.EXPORT + """
 cd /run/job
-autopkgtest --no-built-binaries --ignore-restrictions=breaks-testbed ./*.deb ./*.dsc -- null > /run/log 2>&1
+autopkgtest --no-built-binaries --ignore-restrictions=breaks-testbed ./*.deb ./*.dsc -- null > /run/told 2>&1
 status=$?
-cat /run/log
+cat /run/told
 exit "$status"
 """
 
