@@ -7,9 +7,9 @@ import http.server
 import json
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
@@ -96,26 +96,18 @@ def fleet_expressions():
 
 @contextlib.contextmanager
 def beside_monitoring(files):
-    """The folder packaging/monitoring with some files more ({name: text}), inside the reference system's root; gives
-    that root and the folder's path in there."""
-    folder = system.folder(roots.REFERENCE)
-    with tempfile.TemporaryDirectory(prefix="sched-tick-") as place:
-        subprocess.run(["cp", "-r", f"{MONITORING}/.", place], check=True)
+    """A folder with what is in packaging/monitoring and some files more ({name: text}), to be shared with a root."""
+    with roots.sharing() as share:
+        shutil.copytree(MONITORING, share, dirs_exist_ok=True)
         for name, text in files.items():
-            pathlib.Path(place, name).write_text(text, encoding="ascii")
-        path = f"/tmp/{place.rsplit('/', 1)[-1]}"
-        copy = folder / path.lstrip("/")
-        subprocess.run(roots.as_root(["cp", "-r", place, str(copy)]), check=True)
-        try:
-            yield folder, path
-        finally:
-            roots.remove(copy)
+            pathlib.Path(share, name).write_text(text, encoding="ascii")
+        yield share
 
 
 def promtool(*arguments):
     """What promtool says of our rules."""
-    with beside_monitoring({}) as (folder, path):
-        return roots.in_root(folder, f"cd {path}\nexec promtool \"$@\"", *arguments)
+    with beside_monitoring({}) as share:
+        return roots.in_root(system.folder(roots.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
 
 
 def free_port():
@@ -139,12 +131,12 @@ class Prometheus:
     @contextlib.contextmanager
     def running(self):
         """For as long as it is needed."""
-        with beside_monitoring({"prometheus.yml": self.config, "samples": self.samples}) as (folder, path):
-            script = f"cd {path}; promtool tsdb create-blocks-from openmetrics samples data; " \
+        with beside_monitoring({"prometheus.yml": self.config, "samples": self.samples}) as share:
+            script = "cd /share; promtool tsdb create-blocks-from openmetrics samples data; " \
                      "exec prometheus --config.file=prometheus.yml --storage.tsdb.path=data " \
                      "--storage.tsdb.retention.time=100y " \
                      f"--web.listen-address=127.0.0.1:{self.port} --web.enable-lifecycle"
-            with subprocess.Popen(roots.inside(folder, script), stdin=subprocess.DEVNULL,
+            with subprocess.Popen(roots.inside(system.folder(roots.REFERENCE), script, share=share), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
                 try:
                     self.until(lambda: self.query("vector(1)"), 60)

@@ -8,6 +8,7 @@ import pytest
 
 import roots
 import stage
+import system
 from conftest import REFERENCE, TOP
 
 NEWER = "6.12"
@@ -88,8 +89,8 @@ def test_node_exporter_serves_every_series(served, release):
 @pytest.mark.scope("test")
 def test_promtool_takes_the_metrics(served):
     """Names, units, help texts."""
-    with stage.beside_monitoring({"sched_tick.prom": section(served, "file")}) as (folder, path):
-        done = roots.in_root(folder, f"promtool check metrics < {path}/sched_tick.prom")
+    with stage.beside_monitoring({"sched_tick.prom": section(served, "file")}) as share:
+        done = roots.in_root(system.folder(REFERENCE), "promtool check metrics < /share/sched_tick.prom", share=share)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 

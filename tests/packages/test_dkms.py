@@ -23,7 +23,7 @@ step() {
     cat /tmp/said >> /tmp/all
     state
 }
-cd /tmp/packages
+cd /share
 export DEBIAN_FRONTEND=noninteractive
 """
 
@@ -81,8 +81,7 @@ def _reports(request, tmp_path_factory):
         (package,) = built.glob("sched-tick-dkms_*.deb")
         (packages / name).mkdir()
         (packages / name / package.name).write_bytes(package.read_bytes())
-    with roots.lent(folder, packages, "tmp/packages"):
-        said = [roots.in_root(folder, script, good, other, aside=True, timeout=900).stdout for script in (STEPS, KERNELS)]
+    said = [roots.in_root(folder, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
     return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in said], good, other
 
 

@@ -112,12 +112,11 @@ def test_orders(kernels, order, tmp_path):
     folder, older, newest = kernels
     lines = [f"step after-{number} install $(printf '/var/cache/upgrade/%s/*.deb\\n' {patterns})\n"
              for number, patterns in enumerate(ORDERS[order])]
-    script = (STEP + "cd /tmp/packages\nstep installed install ./*.deb\ncd /var/cache/upgrade\n" + "".join(lines)
+    script = (STEP + "cd /share\nstep installed install ./*.deb\ncd /var/cache/upgrade\n" + "".join(lines)
               + f"step removed purge linux-image-{older} linux-headers-{older}\n")
     for name, content in debian.binaries(debian.built("a")).items():
         (tmp_path / name).write_bytes(content)
-    with roots.lent(folder, tmp_path, "tmp/packages"):
-        done = roots.in_root(folder, script, aside=True, timeout=1800)
+    done = roots.in_root(folder, script, share=tmp_path, timeout=1800)
     told = dict(steps(done.stdout))
     new = {f"{newest.removesuffix('amd64')}{flavour}" for flavour in re.findall(r"([\w-]+)/", " ".join(ORDERS[order]))}
     assert is_right(told["installed"], [older]), done.stdout

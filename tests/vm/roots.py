@@ -15,6 +15,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 SUITES = {
@@ -183,43 +184,38 @@ def release(kernel):
     return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
 
 
-# A root under a layer that is gone afterwards.
+# A root under a layer that is gone afterwards, with /proc for the tools that look, and a folder of ours.
 ASIDE = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root &&
-mount -t overlay -o "lowerdir=$0,upperdir=/mnt/new,workdir=/mnt/work" overlay /mnt/root && set -- /mnt/root "$@" &&
-mount -t proc proc "$1/proc" && exec chroot "$@"
+mount -t overlay -o "lowerdir=$0,upperdir=/mnt/new,workdir=/mnt/work" overlay /mnt/root && mount -t proc proc /mnt/root/proc &&
+mkdir /mnt/root/share && mount --bind "$SHARE" /mnt/root/share && exec chroot /mnt/root "$@"
 """
 
 
-def inside(folder, script, *arguments, aside=False):
-    """The command that runs a shell script inside a root, with /proc there for the tools that look; aside: what it
-    changes there is forgotten."""
-    wrapper = ASIDE if aside else 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-    return as_root(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", wrapper, str(folder),
-                    "sh", "-euc", script, "sh", *arguments])
+def inside(folder, script, *arguments, share):
+    """The command that runs a shell script inside a root. What it changes is forgotten, but for /share, which is this folder."""
+    return as_root(["env", f"SHARE={share}", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ASIDE,
+                    str(folder), "sh", "-euc", script, "sh", *arguments])
 
 
-def in_root(folder, script, *arguments, aside=False, **options):
+def in_root(folder, script, *arguments, share, **options):
     """Run a shell script inside a root to its end."""
-    return subprocess.run(inside(folder, script, *arguments, aside=aside), check=False, text=True, stdin=subprocess.DEVNULL,
+    return subprocess.run(inside(folder, script, *arguments, share=share), check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
 @contextlib.contextmanager
-def lent(folder, source, place):
-    """A folder of ours at a place inside a root, for as long as it is needed; nobody else builds there meanwhile."""
-    inside_root = folder / place
-    with locked(beside(folder, ".build")):
-        remove(inside_root)
-        subprocess.run(as_root(["cp", "-r", str(source), str(inside_root)]), check=True)
-        try:
-            yield
-        finally:
-            remove(inside_root)
+def sharing():
+    """A folder to share with a root, for as long as it is needed."""
+    share = pathlib.Path(tempfile.mkdtemp(prefix="sched-tick-share-"))
+    try:
+        yield share
+    finally:
+        remove(share)
 
 
 # What a kernel tree brings to check a module with: checkpatch.pl, kernel-doc, the coccinelle scripts.
 FETCH_SCRIPTS = """
-cd /tmp
+cd /share
 apt-get update -q
 apt-get download linux-source-6.1
 rm -rf /var/lib/apt/lists/*
@@ -231,7 +227,7 @@ mv scripts out
 
 
 FETCH_EXPORTER = """
-cd /tmp
+cd /share
 apt-get update -q
 apt-get download prometheus-node-exporter
 rm -rf /var/lib/apt/lists/*
@@ -243,18 +239,21 @@ rm prometheus-node-exporter_*.deb
 
 
 def fetched(name, script, what):
-    """A folder that a script leaves in /tmp/out of the reference root, kept."""
+    """A folder that a script, run in the reference root, leaves in /share/out, kept."""
     folder = cache_dir() / f"{name}-{recipe_key(script)}"
     with locked(beside(folder, ".lock")):
         if folder.is_dir():
             return folder
         base = root(REFERENCE)
         say(f"fetching {what}, once")
-        remove(base / "tmp" / "out")
-        done = in_root(base, script)
+        partial = beside(folder, ".partial")
+        remove(partial)
+        partial.mkdir()
+        done = in_root(base, script, share=partial)
         if done.returncode:
             raise RuntimeError(f"{what} can't be had:\n{done.stdout}")
-        subprocess.run(as_root(["mv", str(base / "tmp" / "out"), str(folder)]), check=True)
+        subprocess.run(as_root(["mv", str(partial / "out"), str(folder)]), check=True)
+        remove(partial)
     return folder
 
 

@@ -8,8 +8,8 @@ import vm
 from conftest import TOP
 
 INSTALL = """
-cd /tmp/sched_tick
-found() { find / -xdev -path /proc -prune -o -path /tmp -prune -o -name '*sched[_-]tick*' -print; }
+cd /share
+found() { find / -xdev -path /proc -prune -o -path /share -prune -o -name '*sched[_-]tick*' -print; }
 found; test -z "$(found)"
 make install KVER="$1"
 modinfo "$(find "/lib/modules/$1/updates" -name "sched_tick.ko*")"
@@ -29,9 +29,7 @@ def test_install_and_uninstall(kernel, tmp_path):
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
                              capture_output=True).stdout
     subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
-    folder = roots.root(kernel)
-    with roots.lent(folder, tmp_path, "tmp/sched_tick"):
-        done = roots.in_root(folder, INSTALL, roots.release(kernel), aside=True)
+    done = roots.in_root(roots.root(kernel), INSTALL, roots.release(kernel), share=tmp_path)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
     assert f"sched-tick {vm.version()}" in done.stdout

@@ -83,36 +83,26 @@ def version():
 def _with_sources(kernel, source, script, *arguments, beside=None):
     """Run a script in a kernel's root after `make install-source` into it ($1 is where); returns what it printed.
 
-    A folder that is given as beside is there as /tmp/beside, and what the script leaves in /tmp/out is returned.
+    A folder that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
     """
-    folder = roots.root(kernel)
-    with roots.locked(roots.beside(folder, ".build")):
-        place = f"/usr/src/sched_tick-{version()}"
-        make = roots.as_root(["make", "--silent", "-C", str(source), f"DESTDIR={folder}"])
-        subprocess.run([*make, "install-source"], check=True)
-        roots.remove(folder / "tmp" / "beside")
+    with roots.sharing() as share:
+        subprocess.run(["make", "--silent", "-C", str(source), f"DESTDIR={share}/installed", "install-source"], check=True)
         if beside:
-            subprocess.run(roots.as_root(["cp", "-r", str(beside), str(folder / "tmp" / "beside")]), check=True)
-        done = roots.in_root(folder, script, place, roots.release(kernel), version(), *arguments)
-        made = folder / "tmp" / "out"
-        files = {path.name: path.read_bytes() for path in made.iterdir()} if made.is_dir() else {}
-        roots.remove(made)
-        roots.remove(folder / "tmp" / "beside")
-        roots.remove(folder / place.lstrip("/"))
-    return done, files
+            shutil.copytree(beside, share / "beside")
+        out = share / "out"
+        out.mkdir()
+        done = roots.in_root(roots.root(kernel), f"cp -r /share/installed/* /\n{script}", f"/usr/src/sched_tick-{version()}",
+                             roots.release(kernel), version(), *arguments, share=share)
+        return done, {path.name: path.read_bytes() for path in out.iterdir()}
 
 
 BUILD_DKMS = """
-rm -rf /var/lib/dkms/sched_tick /tmp/out /tmp/copy
-mkdir /tmp/out
-finish() { rm -rf /var/lib/dkms/sched_tick /tmp/copy; }
-trap finish EXIT
 dkms add -m sched_tick -v "$3"
 dkms build -m sched_tick -v "$3" -k "$2" || { cat "/var/lib/dkms/sched_tick/$3/build/make.log"; exit 1; }
 """
 
 DKMS = BUILD_DKMS + """
-cp "/var/lib/dkms/sched_tick/$3/$2/"*/module/sched_tick.ko* /tmp/out
+cp "/var/lib/dkms/sched_tick/$3/$2/"*/module/sched_tick.ko* /share/out
 """
 
 WARNINGS = """
@@ -126,7 +116,6 @@ tree=$(sed -nE 's,^include (.*)/Makefile$,\\1,p' "/lib/modules/$2/build/Makefile
 if grep -q checker-valid.sh "$tree/Makefile" && ! test -e "$tree/scripts/checker-valid.sh"; then
     printf '#!/bin/sh\\necho 1\\n' > "$tree/scripts/checker-valid.sh"
     chmod +x "$tree/scripts/checker-valid.sh"
-    trap 'rm "$tree/scripts/checker-valid.sh"' EXIT
 fi
 make -C "/lib/modules/$2/build" M="$1/src" C=2 \\
     CF="-Wsparse-error -Wcontext -D__typeof_unqual__=__typeof__ '-D_Static_assert(...)='" modules
@@ -158,8 +147,8 @@ if ! test -e "$symbols"; then
     make -C "/lib/modules/$2/build" M=/tmp/copy modules
     symbols=/tmp/copy/Module.symvers
 fi
-make -C "/lib/modules/$2/build" M=/tmp/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$symbols" W=1 modules
-cp /tmp/beside/*.ko /tmp/out
+make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$symbols" W=1 modules
+cp /share/beside/*.ko /share/out
 """
 
 
