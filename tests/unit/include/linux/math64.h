@@ -5,7 +5,13 @@
 
 #include <linux/types.h>
 
-/* Not inline: so that a 32-bit object shows whether it divides by itself. */
+/* Not inline, unlike what tests use: so that a 32-bit object shows whether it divides by itself. */
 u64 div64_u64(u64 dividend, u64 divisor);
+
+static inline u64 div64_u64_rem(u64 dividend, u64 divisor, u64 *remainder)
+{
+	*remainder = dividend % divisor;
+	return dividend / divisor;
+}
 
 #endif /* UNIT_LINUX_MATH64_H */

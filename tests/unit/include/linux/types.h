@@ -7,7 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef uint32_t u32;
 typedef uint64_t u64;
+#define S32_MAX INT32_MAX
+#define S64_MAX INT64_MAX
+#define U32_MAX UINT32_MAX
 #define U64_MAX UINT64_MAX
 
 #endif /* UNIT_LINUX_TYPES_H */

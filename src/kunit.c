@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suite of timeline.h and lateness.c, at the edges. A module of its own,
+ * built where the kernel has KUnit: sched_tick.ko must not depend on kunit.ko.
+ */
+#include <kunit/test.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+
+#include "timeline.h"
+
+/* Exported for nobody, so it is here once more. */
+#include "lateness.c"
+
+#define MS	1000000ULL
+#define SECOND	(1000 * MS)
+#define HOUR	(3600 * SECOND)
+#define DAY	(24 * HOUR)
+#define YEAR	(365 * DAY)
+#define LONGEST	(2147483647ULL * MS)
+#define EPOCH	(1767225600ULL * SECOND)	/* 2026-01-01 */
+
+static u64 modulo(u64 dividend, u64 divisor)
+{
+	u64 remainder;
+
+	div64_u64_rem(dividend, divisor, &remainder);
+	return remainder;
+}
+
+/* Deadlines of the timeline in (from, to], counted one by one. */
+static u64 count_deadlines(u64 first_ns, u64 period_ns, u64 from_ns, u64 to_ns)
+{
+	u64 at, found = 0;
+
+	for (at = first_ns; at <= to_ns; at += period_ns)
+		found += at > from_ns;
+	return found;
+}
+
+static void starts_one_period_ahead(struct kunit *test)
+{
+	struct tick_timeline timeline;
+
+	tick_timeline_start(&timeline, SECOND, TICK_PHASE_NONE, 5 * SECOND + 7);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 6 * SECOND + 7);
+	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+	KUNIT_EXPECT_EQ(test, timeline.period_ns, SECOND);
+}
+
+static void starts_at_the_phase(struct kunit *test)
+{
+	static const struct {
+		u64 period_ns, phase_ns, now_ns, due_ns;
+	} cases[] = {
+		{ SECOND, 0, 0, SECOND },		/* the one that is now is over */
+		{ SECOND, 0, 1, SECOND },
+		{ SECOND, 0, SECOND - 1, SECOND },
+		{ SECOND, 0, SECOND, 2 * SECOND },
+		{ SECOND, 300 * MS, 0, 300 * MS },	/* before the first of all */
+		{ SECOND, 300 * MS, 300 * MS - 1, 300 * MS },
+		{ SECOND, 300 * MS, 300 * MS, 1300 * MS },
+		{ SECOND, 999 * MS, 5 * SECOND, 5999 * MS },
+		{ DAY, 3 * HOUR, EPOCH, EPOCH + 3 * HOUR },
+		{ DAY, 3 * HOUR, EPOCH + 3 * HOUR, EPOCH + 27 * HOUR },
+		{ LONGEST, LONGEST - MS, 40 * YEAR,
+		  LONGEST - MS + LONGEST *
+			  ((40 * YEAR - LONGEST + MS) / LONGEST + 1) },
+	};
+
+	struct tick_timeline timeline;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		tick_timeline_start(&timeline, cases[i].period_ns,
+				    cases[i].phase_ns, cases[i].now_ns);
+		KUNIT_EXPECT_EQ(test, timeline.due_ns, cases[i].due_ns);
+		KUNIT_EXPECT_GT(test, timeline.due_ns, cases[i].now_ns);
+		KUNIT_EXPECT_LE(test, timeline.due_ns - cases[i].now_ns,
+				cases[i].period_ns);
+		KUNIT_EXPECT_EQ(test,
+				modulo(timeline.due_ns, cases[i].period_ns),
+				cases[i].phase_ns);
+	}
+}
+
+static void a_late_tick_moves_no_deadline(struct kunit *test)
+{
+	struct tick_timeline timeline;
+
+	tick_timeline_start(&timeline, 10 * MS, TICK_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 10 * MS), 0);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 20 * MS);
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 29 * MS), 0);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 30 * MS);
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 40 * MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 40 * MS);
+	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, 40 * MS);
+}
+
+static void exactly_one_period_late_is_one_missed(struct kunit *test)
+{
+	struct tick_timeline timeline;
+
+	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 2 * MS), 1);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 3 * MS);
+}
+
+static void settling_keeps_where_lateness_counts_from(struct kunit *test)
+{
+	struct tick_timeline timeline;
+
+	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, MS), 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 7 * MS + 5), 6);
+	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 7 * MS + 6), 0);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, 7 * MS);
+	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, MS);
+	/* A clock that is set back in between takes nothing back. */
+	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 3 * MS), 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 9 * MS), 2);
+	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+}
+
+static void stopping_leaves_nothing_in_flight(struct kunit *test)
+{
+	struct tick_timeline timeline;
+
+	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS), 1);
+	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS), 0);
+	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, 9 * MS), 8);
+}
+
+static void a_clock_set_back_is_followed(struct kunit *test)
+{
+	struct tick_timeline timeline;
+	u64 three = 3 * HOUR;
+
+	tick_timeline_start(&timeline, DAY, three, EPOCH + three + 1);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
+	/* Not so far that a deadline comes again. */
+	tick_timeline_rewind(&timeline, EPOCH + three);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
+	/* A second before: it does. */
+	tick_timeline_rewind(&timeline, EPOCH + three - SECOND);
+	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + three);
+	/* By years; on the same grid. */
+	tick_timeline_rewind(&timeline, EPOCH - 30 * YEAR);
+	KUNIT_EXPECT_GT(test, timeline.due_ns, EPOCH - 30 * YEAR);
+	KUNIT_EXPECT_LE(test, timeline.due_ns, EPOCH - 30 * YEAR + DAY);
+	KUNIT_EXPECT_EQ(test, modulo(timeline.due_ns, DAY), three);
+	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+}
+
+static void the_longest_period_after_decades(struct kunit *test)
+{
+	struct tick_timeline timeline;
+	u64 now = 60 * YEAR;
+	unsigned int i;
+
+	tick_timeline_start(&timeline, LONGEST, TICK_PHASE_NONE, now);
+	for (i = 1; i < 1000; i++) {
+		KUNIT_EXPECT_EQ(test, timeline.due_ns, now + i * LONGEST);
+		KUNIT_EXPECT_EQ(test, 0,
+				tick_timeline_tick(&timeline,
+						   now + i * LONGEST + 5 * MS));
+	}
+	/* 2^63 ns are 292 years: what ktime_t holds, and so must this. */
+	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, S64_MAX),
+			(S64_MAX - 60 * YEAR - 1000 * LONGEST) / LONGEST);
+}
+
+static void where_32_bits_would_wrap(struct kunit *test)
+{
+	static const u64 edges[] = {
+		U32_MAX - 1ULL, U32_MAX, U32_MAX + 1ULL, U32_MAX * MS,
+		S32_MAX * MS,
+	};
+
+	struct tick_timeline timeline;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(edges); i++) {
+		u64 now, start = edges[i] - 5, missed = 0, ticks = 0;
+
+		tick_timeline_start(&timeline, 3, TICK_PHASE_NONE, start);
+		for (now = start; now < start + 40; now += 4)
+			if (now >= timeline.due_ns) {
+				missed += tick_timeline_tick(&timeline, now);
+				ticks++;
+			}
+		KUNIT_EXPECT_EQ(test, ticks + missed,
+				count_deadlines(start + 3, 3, start,
+						start + 36));
+	}
+}
+
+static u32 below(struct rnd_state *random, u32 limit)
+{
+	return prandom_u32_state(random) % limit;
+}
+
+static void goes_on_at_random(struct kunit *test, struct rnd_state *random)
+{
+	u32 period = 1 + below(random, 50);
+	u64 start = prandom_u32_state(random);
+	u64 phase = below(random, 2) ? TICK_PHASE_NONE : below(random, period);
+	u64 now = start, accounted = 0, first;
+	struct tick_timeline timeline;
+	unsigned int step;
+
+	tick_timeline_start(&timeline, period, phase, now);
+	first = timeline.due_ns;
+	for (step = 0; step < 50; step++) {
+		now += below(random, 4 * period);
+		if (!below(random, 3))
+			accounted += tick_timeline_settle(&timeline, now);
+		else if (now >= timeline.due_ns)
+			accounted += tick_timeline_tick(&timeline, now) + 1;
+		KUNIT_EXPECT_LE(test, timeline.late_from_ns, timeline.due_ns);
+		KUNIT_EXPECT_LE(test, timeline.due_ns, now + period);
+	}
+	accounted += tick_timeline_stop(&timeline, now);
+	KUNIT_EXPECT_EQ(test, accounted,
+			count_deadlines(first, period, start, now));
+}
+
+/* Whatever happens, every deadline is accounted for exactly once. */
+static void every_deadline_exactly_once(struct kunit *test)
+{
+	struct rnd_state random;
+	unsigned int run;
+
+	prandom_seed_state(&random, 1);
+	for (run = 0; run < 2000; run++)
+		goes_on_at_random(test, &random);
+}
+
+static void buckets_have_inclusive_upper_bounds(struct kunit *test)
+{
+	size_t i;
+
+	for (i = 0; i < TICK_LATENESS_BOUNDS; i++) {
+		struct tick_lateness lateness = { 0 };
+
+		tick_lateness_add(&lateness, tick_lateness_bounds_ns[i]);
+		KUNIT_EXPECT_EQ(test, lateness.histogram[i], 1);
+		tick_lateness_add(&lateness, tick_lateness_bounds_ns[i] + 1);
+		KUNIT_EXPECT_EQ(test, lateness.histogram[i + 1], 1);
+		if (i)
+			KUNIT_EXPECT_GT(test, tick_lateness_bounds_ns[i],
+					tick_lateness_bounds_ns[i - 1]);
+	}
+	KUNIT_EXPECT_EQ(test, tick_lateness_bounds_ns[0], 1000);
+	KUNIT_EXPECT_EQ(test, tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS - 1],
+			100 * SECOND);
+}
+
+static void sums_and_extremes(struct kunit *test)
+{
+	struct tick_lateness lateness = { 0 };
+	u64 total = 0;
+	size_t i;
+
+	tick_lateness_add(&lateness, 0);
+	tick_lateness_add(&lateness, 30 * YEAR);
+	tick_lateness_add(&lateness, 4000);
+	KUNIT_EXPECT_EQ(test, lateness.last_ns, 4000);
+	KUNIT_EXPECT_EQ(test, lateness.max_ns, 30 * YEAR);
+	KUNIT_EXPECT_EQ(test, lateness.sum_ns, 30 * YEAR + 4000);
+	KUNIT_EXPECT_EQ(test, lateness.histogram[0], 1);
+	KUNIT_EXPECT_EQ(test, lateness.histogram[2], 1);
+	KUNIT_EXPECT_EQ(test, lateness.histogram[TICK_LATENESS_BUCKETS - 1], 1);
+	for (i = 0; i < TICK_LATENESS_BUCKETS; i++)
+		total += lateness.histogram[i];
+	KUNIT_EXPECT_EQ(test, total, 3);
+}
+
+static void reset_keeps_what_counts_up(struct kunit *test)
+{
+	struct tick_lateness lateness = { 0 };
+
+	tick_lateness_add(&lateness, 5 * MS);
+	tick_lateness_reset(&lateness);
+	KUNIT_EXPECT_EQ(test, lateness.last_ns, 0);
+	KUNIT_EXPECT_EQ(test, lateness.max_ns, 0);
+	KUNIT_EXPECT_EQ(test, lateness.sum_ns, 5 * MS);
+	KUNIT_EXPECT_EQ(test, lateness.histogram[11], 1);
+	tick_lateness_add(&lateness, MS);
+	KUNIT_EXPECT_EQ(test, lateness.max_ns, MS);
+}
+
+static struct kunit_case tick_cases[] = {
+	KUNIT_CASE(starts_one_period_ahead),
+	KUNIT_CASE(starts_at_the_phase),
+	KUNIT_CASE(a_late_tick_moves_no_deadline),
+	KUNIT_CASE(exactly_one_period_late_is_one_missed),
+	KUNIT_CASE(settling_keeps_where_lateness_counts_from),
+	KUNIT_CASE(stopping_leaves_nothing_in_flight),
+	KUNIT_CASE(a_clock_set_back_is_followed),
+	KUNIT_CASE(the_longest_period_after_decades),
+	KUNIT_CASE(where_32_bits_would_wrap),
+	KUNIT_CASE(every_deadline_exactly_once),
+	KUNIT_CASE(buckets_have_inclusive_upper_bounds),
+	KUNIT_CASE(sums_and_extremes),
+	KUNIT_CASE(reset_keeps_what_counts_up),
+	{}
+};
+
+static struct kunit_suite tick_suite = {
+	.name = "sched_tick",
+	.test_cases = tick_cases,
+};
+
+kunit_test_suite(tick_suite);
+
+MODULE_DESCRIPTION("Tests of sched_tick");
+MODULE_AUTHOR("The sched_tick developers");
+MODULE_LICENSE("GPL");
