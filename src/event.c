@@ -26,20 +26,52 @@
 
 static struct workqueue_struct *tick_event_wq;
 
-static void tick_event_send(struct tick_ticker *ticker, char *event,
+static bool tick_event_send(struct tick_ticker *ticker, char *event,
 			    char *detail)
 {
 	char *envp[3] = { event, detail };
 
-	kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp);
+	return kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp) != -ENOMEM;
+}
+
+/* Each event is told once it is sent; one that memory was short for is not. */
+static void tick_event_catch_up(struct tick_ticker *ticker,
+				const struct tick_told *now, int cpu,
+				u64 late_ns)
+{
+	struct tick_told *told = &ticker->told;
+	char detail[TICK_EVENT_LEN];
+
+	if (now->stalls != told->stalls) {
+		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
+		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=stall", detail))
+			return;
+		told->stalls = now->stalls;
+		told->stalled = true;
+	}
+	if (told->stalled && !now->stalled) {
+		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
+			 late_ns);
+		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=recovered",
+				     detail))
+			return;
+		told->stalled = false;
+	}
+	if (now->enabled != told->enabled) {
+		if (!tick_event_send(ticker, now->enabled ?
+				     "SCHED_TICK_EVENT=enabled" :
+				     "SCHED_TICK_EVENT=disabled", NULL))
+			return;
+		told->enabled = now->enabled;
+	}
 }
 
 static void tick_event_work(struct work_struct *work)
 {
 	struct tick_ticker *ticker = container_of(to_delayed_work(work),
 						  struct tick_ticker, event);
-	struct tick_told now, before = ticker->told;
-	char detail[TICK_EVENT_LEN];
+	struct tick_told *told = &ticker->told;
+	struct tick_told now;
 	u64 late_ns;
 	int cpu;
 
@@ -51,26 +83,15 @@ static void tick_event_work(struct work_struct *work)
 	late_ns = ticker->stall_late_ns;
 	raw_spin_unlock_irq(&ticker->lock);
 
-	if (now.enabled == before.enabled && now.stalls == before.stalls &&
-	    now.stalled == before.stalled)
+	if (now.enabled == told->enabled && now.stalls == told->stalls &&
+	    now.stalled == told->stalled)
 		return;
 
-	if (now.stalls != before.stalls) {
-		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
-		tick_event_send(ticker, "SCHED_TICK_EVENT=stall", detail);
-		before.stalled = true;
-	}
-	if (before.stalled && !now.stalled) {
-		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
-			 late_ns);
-		tick_event_send(ticker, "SCHED_TICK_EVENT=recovered", detail);
-	}
-	if (now.enabled != before.enabled)
-		tick_event_send(ticker, now.enabled ?
-				"SCHED_TICK_EVENT=enabled" :
-				"SCHED_TICK_EVENT=disabled", NULL);
-	ticker->told = now;
-	/* Whoever has something to tell meanwhile finds the work pending. */
+	tick_event_catch_up(ticker, &now, cpu, late_ns);
+	/*
+	 * Whoever has something to tell meanwhile finds the work pending. What
+	 * was not told for want of memory is told then, too.
+	 */
 	mod_delayed_work(tick_event_wq, &ticker->event,
 			 TICK_EVENT_PAUSE_JIFFIES);
 }
