@@ -14,10 +14,12 @@ import roots  # noqa: E402  pylint: disable=wrong-import-position
 import vm     # noqa: E402  pylint: disable=wrong-import-position
 
 REFERENCE = roots.REFERENCE
+# Where `make test`, too, does everything for the default ticker and for a named one.
+TWICE = (REFERENCE, roots.MATRIX[-1])
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kernels", default=",".join(roots.MATRIX), help="which, with commas between")
+    parser.addoption("--kernels", help="which, with commas between")
     parser.addoption("--scope", choices=["check", "test", "long"], default="test",
                      help="check: minutes. test: everything that fits an hour. long: all of it, by hand")
 
@@ -26,9 +28,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "scope(name): the least scope that runs this test")
 
 
+def kernels(config):
+    """Those to test on."""
+    if config.getoption("kernels"):
+        return config.getoption("kernels").split(",")
+    return roots.MATRIX + (roots.MATRIX_LONG if config.getoption("scope") == "long" else [])
+
+
 def pytest_generate_tests(metafunc):
     if "kernel" in metafunc.fixturenames:
-        metafunc.parametrize("kernel", metafunc.config.getoption("kernels").split(","), scope="session")
+        metafunc.parametrize("kernel", kernels(metafunc.config), scope="session")
 
 
 # Before xdist looks at the groups.
@@ -39,6 +48,8 @@ def pytest_collection_modifyitems(config, items):
     kept, left = [], []
     for item in items:
         least = max((order.index(marker.args[0]) for marker in item.iter_markers("scope")), default=0)
+        if is_once_more(item):
+            least = order.index("long")
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
     # The longest first, so that nobody waits for one in the end.
@@ -47,18 +58,30 @@ def pytest_collection_modifyitems(config, items):
         item.add_marker(pytest.mark.xdist_group(group(item)))
 
 
+def parameters(item):
+    """What a test is called with."""
+    return item.callspec.params if hasattr(item, "callspec") else {}
+
+
+def is_once_more(item):
+    """Whether it does with a named ticker what was done with the default one, on a kernel that is not of TWICE."""
+    given = parameters(item)
+    return str(given.get("run", "")).startswith("named") and given.get("kernel", REFERENCE) not in TWICE
+
+
 def group(item):
     """What has to run one after the other: a folder of packages, or of programs, is one; of the tests on a kernel one boot serves
     many."""
+    if item.path.name == "test_debug.py":
+        return f"debug-{parameters(item).get('checker', 'memory')}"
     if item.path.name != "test_kernels.py":
         return item.path.parent.name
-    kernel = item.callspec.params.get("kernel") if hasattr(item, "callspec") else None
-    return f"kernels-{kernel or 'timelines'}"
+    return f"kernels-{parameters(item).get('kernel', 'timelines')}"
 
 
-def effort(config, full):
-    """How much of the long in-machine tests to do, in per cent; full says whether `make test` does all of them."""
-    return {"check": 2, "test": 100 if full else 10, "long": 100}[config.getoption("scope")]
+def effort(config, share):
+    """How much of the long in-machine tests to do, in per cent; share is what `make test` does of them."""
+    return {"check": 2, "test": share, "long": 100}[config.getoption("scope")]
 
 
 @pytest.fixture(scope="session")
@@ -94,11 +117,11 @@ def boots(modules, others, pytestconfig):
         if (kernel, run) not in done:
             limit = "export SCHED_TICK_LATENESS_NS=5000\n" if kernel == REFERENCE else ""
             about = f"export SCHED_TICK_TICKER={run.ticker}\n" if run.ticker else ""
-            share = effort(pytestconfig, run.full and kernel == REFERENCE)
+            share = effort(pytestconfig, 100 if run.full and kernel == REFERENCE else 10)
             job = f"{limit}{about}export SCHED_TICK_EFFORT={share}\n/ktest {' '.join(run.tests)}\n"
             machine = vm.Machine(kernel, run.mode, modules(kernel), others(kernel))
-            label = f"{run.mode}-{run.ticker or run.tests[0]}"
-            done[kernel, run] = machine.boot(job, timeout=2400, label=label)
+            label = f"{run.mode}-{run.ticker or run.options or run.tests[0]}"
+            done[kernel, run] = machine.boot(job, timeout=3600, options=run.options, label=label)
         return done[kernel, run]
     return get
 
@@ -112,5 +135,5 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_report_header(config):
-    return (f"kernels {config.getoption('kernels')}, scope {config.getoption('scope')}, "
+    return (f"kernels {','.join(kernels(config))}, scope {config.getoption('scope')}, "
             f"{os.cpu_count()} CPUs, cache {roots.cache_dir()}")

@@ -22,7 +22,8 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
 	test_rmdir, test_wakeups, test_price, test_events, test_quiet_hour,
 	test_stalls, test_stalls_seen, test_subscribe, test_cache,
-	test_thousand, test_ten_thousand, test_torture;
+	test_thousand, test_ten_thousand, test_torture, test_faults, test_faults_load,
+	test_faults_export, test_fuzz, test_soak;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_group,
@@ -31,7 +32,8 @@ static const struct ktest *const tests[] = {
 	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,
 	&test_rmdir, &test_wakeups, &test_price, &test_events, &test_quiet_hour,
 	&test_stalls, &test_stalls_seen, &test_subscribe, &test_cache,
-	&test_thousand, &test_ten_thousand, &test_torture,
+	&test_thousand, &test_ten_thousand, &test_torture, &test_faults, &test_faults_load,
+	&test_faults_export, &test_fuzz, &test_soak,
 };
 
 static unsigned int checks, failures, skips;
@@ -114,6 +116,13 @@ unsigned int effort(unsigned int count)
 	unsigned int share = count * (value ? strtoul(value, NULL, 10) : 100) / 100;
 
 	return share ? share : 1;
+}
+
+unsigned int random_seed(void)
+{
+	const char *value = getenv("SCHED_TICK_SEED");
+
+	return value ? strtoul(value, NULL, 10) : (unsigned long)time(NULL);
 }
 
 int64_t now_ns(clockid_t clock)

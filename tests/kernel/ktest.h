@@ -13,6 +13,7 @@
  *	SCHED_TICK_TICKER=NAME	what tests of a ticker are about: a named one, not
  *				the default one
  *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
+ *	SCHED_TICK_SEED=N	for what is random in torture and fuzz (the time)
  */
 #ifndef KTEST_H
 #define KTEST_H
@@ -63,6 +64,7 @@ void require(bool good, const char *format, ...) __attribute__((format(printf, 2
 bool in_vm(void);
 bool in_virtual_time(void);
 unsigned int effort(unsigned int count);
+unsigned int random_seed(void);
 
 /* Modules, and tickers by mkdir and rmdir: 0 or an errno. */
 int module_load(const char *parameters);

@@ -289,3 +289,67 @@ static void run_day(void)
 const struct ktest test_day = {
 	"day", run_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
 };
+
+/* kB of a line of /proc/meminfo. */
+static long long meminfo(const char *line)
+{
+	char text[4096], *at;
+
+	require(!file_read("/proc/meminfo", text, sizeof(text)), "/proc/meminfo");
+	at = strstr(text, line);
+	require(at, "%s", line);
+	return strtoll(at + strlen(line), NULL, 10);
+}
+
+/* The mean lateness of the next hour, in ns. */
+static uint64_t hour_of_lateness(void)
+{
+	struct tick_stat before = tick_stat(), after;
+
+	sleep_ns(3600 * NSEC_PER_SEC);
+	after = tick_stat();
+	return (after.lateness.sum_ns - before.lateness.sum_ns) / (after.counter - before.counter);
+}
+
+/* Thirty days at 1 s, after a million ticks at 1 ms. */
+static void run_soak(void)
+{
+	const int64_t hours = effort(30 * 24);
+	uint64_t first, last, counted;
+	long long slab, vmalloc;
+	struct tick_stat stat;
+	int64_t from, passed;
+
+	setup("enabled=0");
+	stat = run_timeline(1, effort(1000) * NSEC_PER_SEC);
+	check(!stat.missed && stat.counter >= effort(1000000), "%" PRIu64 " ticks at 1 ms, %" PRIu64 " missed",
+	      stat.counter, stat.missed);
+
+	tick_set("period_ms", "1000");
+	tick_set("reset", "1");
+	counted = tick_stat().counter + tick_stat().missed;
+	from = now_ns(CLOCK_MONOTONIC);
+	tick_set("enabled", "1");
+	first = hour_of_lateness();
+	slab = meminfo("Slab:");
+	vmalloc = meminfo("VmallocUsed:");
+	sleep_ns((hours - 2) * 3600 * NSEC_PER_SEC);
+	last = hour_of_lateness();
+	slab = meminfo("Slab:") - slab;
+	vmalloc = meminfo("VmallocUsed:") - vmalloc;
+	tick_set("enabled", "0");
+	passed = (now_ns(CLOCK_MONOTONIC) - from) / NSEC_PER_SEC;
+
+	stat = tick_stat();
+	counted = stat.counter + stat.missed - counted;
+	check((int64_t)counted == passed && !stat.missed, "%" PRId64 " hours: %" PRIu64 " counted of %" PRId64 ", %" PRIu64 " missed",
+	      hours, counted, passed, stat.missed);
+	/* 2 % either way. */
+	check(first - last + first / 50 <= first / 25, "mean lateness %" PRIu64 " ns in the first hour, %" PRIu64 " in the last",
+	      first, last);
+	check(slab < 256 && vmalloc < 16, "slab grew by %lld kB, vmalloc by %lld", slab, vmalloc);
+}
+
+const struct ktest test_soak = {
+	"soak", run_soak, .timeout_s = 3000000, .needs_virtual = true, .on_request = true
+};

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once: mkdir, rmdir, read, write, poll, subscribe, load, unload.
+ * Everything at once: mkdir, rmdir, read, write, poll, subscribe, load, unload,
+ * clocks that are set, CPUs that come and go, and where there is one CPU
+ * tracing (docs/testing.md).
  * Each actor counts what it got done; an actor that got nothing done fails the
- * test, because then it has tested nothing.
+ * test, because then it has tested nothing, and so do ten seconds in which
+ * nobody got anything done.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,10 +21,10 @@
 
 #define NAMES 8
 
-enum { MADE, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, COUNTERS };
+enum { MADE, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, MOVED, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {
-	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded",
+	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "moved",
 };
 
 static volatile unsigned long *done;	/* shared by all */
@@ -81,6 +84,7 @@ static void write_files(void)
 		{ "clock", "monotonic" }, { "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "1" },
 		{ "cpu", "0" }, { "cpu", "-1" }, { "stall_ms", "1" }, { "stall_ms", "0" },
 		{ "notify", "1" }, { "reset", "1" }, { "period_ms", "junk" }, { "enabled", "1" },
+		{ "period_ms", "2147483647" }, { "period_ms", "" }, { "clock", "\xff" }, { "phase_ms", "2147483648" },
 	};
 	size_t i = rand() % ARRAY_SIZE(writes);
 
@@ -146,28 +150,70 @@ static void load_and_unload(void)
 	sleep_ns(rand() % (300 * NSEC_PER_MSEC));
 }
 
+/* By up to an hour, there and back, so that in the long run it goes nowhere. */
+static void set_the_clock(void)
+{
+	struct timespec now;
+	int step = rand() % 7200 - 3600;
+
+	for (int i = 0; i < 2; i++, step = -step) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		now.tv_sec += step;
+		if (!clock_settime(CLOCK_REALTIME, &now))
+			did(SET);
+		sleep_ns(rand() % (200 * NSEC_PER_MSEC));
+	}
+}
+
+/* Another CPU, or where there is none, the tracer. */
+static void move_the_ground(void)
+{
+	static const char cpu[] = "/sys/devices/system/cpu/cpu1/online";
+	static const char trace[] = "/sys/kernel/tracing/events/sched_tick/enable";
+	const char *file = access(cpu, F_OK) ? trace : cpu;
+
+	if (!file_write(file, "0"))
+		did(MOVED);
+	sleep_ns(rand() % (200 * NSEC_PER_MSEC));
+	file_write(file, "1");
+	sleep_ns(rand() % NSEC_PER_SEC);
+	/* Who traces holds the module. */
+	if (file == trace)
+		file_write(file, "0");
+}
+
 static void (*const actors[])(void) = {
 	make_and_remove, make_and_remove, read_files, write_files, write_files, sleep_in_poll,
-	sleep_in_poll, subscribe, load_and_unload,
+	sleep_in_poll, subscribe, load_and_unload, set_the_clock, move_the_ground,
 };
+
+static unsigned int seed;
 
 static void act(void *which)
 {
-	srand((uintptr_t)which * 7919 + 1);
+	srand(seed + (uintptr_t)which);
 	for (;;)
 		actors[(uintptr_t)which]();
 }
 
-static void say_progress(void)
+static bool say_progress(void)
 {
+	static unsigned long before;
+	unsigned long total = 0;
 	char text[256];
 	size_t length = 0;
+	bool progress;
 
-	for (int i = 0; i < COUNTERS; i++)
+	for (int i = 0; i < COUNTERS; i++) {
 		length += snprintf(text + length, sizeof(text) - length, " %s %lu", counter_names[i],
 				   done[i]);
+		total += done[i];
+	}
 	note("%s", text + 1);
 	fflush(stdout);
+	progress = total > before;
+	before = total;
+	return progress;
 }
 
 static void run_torture(void)
@@ -177,17 +223,21 @@ static void run_torture(void)
 
 	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(done != MAP_FAILED && !module_load("period_ms=1"), "module loads");
+	seed = random_seed();
+	note("seed %u", seed);
 	for (size_t i = 0; i < ARRAY_SIZE(actors); i++)
 		pids[i] = spawn(act, (void *)i);
 	for (unsigned int i = 0; i < seconds; i++) {
 		sleep_ns(NSEC_PER_SEC);
-		if (i % 10 == 9)
-			say_progress();
+		if (i % 10 == 9 && !say_progress())
+			require(false, "somebody got on in the last 10 s");
 		for (size_t j = 0; j < ARRAY_SIZE(actors); j++)
 			if (kill(pids[j], 0))
 				require(false, "actor %zu lives", j);
 	}
 	reap(pids, ARRAY_SIZE(actors));
+	file_write("/sys/devices/system/cpu/cpu1/online", "1");
+	file_write("/sys/kernel/tracing/events/sched_tick/enable", "0");
 	say_progress();
 	for (int i = 0; i < COUNTERS; i++)
 		check(done[i] > 0, "in %u s: %s %lu", seconds, counter_names[i], done[i]);

@@ -240,7 +240,7 @@ class Installed:
         """The report of a boot; the kernel's log has to be silent."""
         self.name += 1
         copy = "mkdir /srv/all && cp -r /run/job/0* /srv/all\n" if self.name == 1 else ""
-        result = self.machine.boot(f"{PRELUDE}{copy}{script}:\n", timeout=3000, label=f"dnf-{self.name}")
+        result = self.machine.boot(f"{PRELUDE}{copy}{script}:\n", timeout=6000, label=f"dnf-{self.name}")
         assert result.verdict == verdict and not result.bad_lines, result.explain()
         return steps(result.report)
 

@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 
+import debug
+
 SUITES = {
     # name of the kernel: (suite, archive of the suite that has it)
     "5.10": ("bullseye", None),
@@ -27,6 +29,8 @@ SUITES = {
     "7.2": ("forky", None),
 }
 MATRIX = ["5.10", "6.1", "6.12", "7.3"]     # the kernels that everything is tested on
+# And what `make test-long` adds; -rt is Debian's flavour with PREEMPT_RT.
+MATRIX_LONG = ["7.2", "6.1-rt", "6.12-rt", "7.3-rt"]
 # A mirror that is frozen at some day has a file of Debian's testing that is out of date some days later.
 EXPIRED = {"forky": ['--aptopt=Acquire::Check-Valid-Until "false"']}
 REFERENCE = "6.1"   # the kernel that figures are stated for
@@ -139,6 +143,10 @@ def recipe_key(*parts):
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+# What it mounts and starts is gone with it, however it ends.
+APART = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+
+
 def make(name, suite, extra, packages, script):
     """The folder of the root with this recipe, made if it is not there; script runs in the new root."""
     folder = cache_dir() / "roots" / f"{name}-{recipe_key(suite, extra, packages, script)}"
@@ -152,7 +160,7 @@ def make(name, suite, extra, packages, script):
         recipe = beside(folder, ".sh")
         recipe.write_text(script, encoding="ascii")
         run_quietly(
-            as_root(["env", f"SCRIPT={recipe}", f"TARGET={extra or ''}", "mmdebstrap", "--mode=root",
+            as_root(["env", f"SCRIPT={recipe}", f"TARGET={extra or ''}", *APART, "--mount-proc", "mmdebstrap", "--mode=root",
                      "--variant=apt", f"--include={','.join(packages)}", *apt_options(),
                      "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                      f"--customize-hook={unpack}", *EXPIRED.get(suite, []), suite, str(partial), *sources(suite, extra)]),
@@ -162,9 +170,14 @@ def make(name, suite, extra, packages, script):
 
 
 def root(kernel):
-    """The folder of the root for a kernel of SUITES: its headers, its compiler, its DKMS."""
-    suite, extra = SUITES[kernel]
-    return make(kernel, suite, extra, PACKAGES, UNPACK_KERNEL)
+    """The folder of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS; or one of
+    debug.KERNELS."""
+    if kernel in debug.KERNELS:
+        source, packages, script = debug.recipe(kernel)
+        return make(f"debug-{kernel}", *SUITES[source], packages, script)
+    series, _, flavour = kernel.partition("-")
+    headers = f"linux-headers-{flavour}-amd64" if flavour else "linux-headers-amd64"
+    return make(kernel, *SUITES[series], PACKAGES, UNPACK_KERNEL.replace("linux-headers-amd64", headers))
 
 
 def image(folder):
@@ -193,8 +206,7 @@ mkdir /mnt/root/share && mount --bind "$SHARE" /mnt/root/share && exec chroot /m
 
 def inside(folder, script, *arguments, share):
     """The command that runs a shell script inside a root. What it changes is forgotten, but for /share, which is this folder."""
-    return as_root(["env", f"SHARE={share}", "unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", ASIDE,
-                    str(folder), "sh", "-euc", script, "sh", *arguments])
+    return as_root(["env", f"SHARE={share}", *APART, "sh", "-c", ASIDE, str(folder), "sh", "-euc", script, "sh", *arguments])
 
 
 def in_root(folder, script, *arguments, share, **options):

@@ -17,11 +17,12 @@ class Run(typing.NamedTuple):
     tests: tuple
     ticker: str = None      # whom tests of a ticker are about; None: the default one
     full: bool = False      # all of the long tests in `make test`, on the reference kernel
+    options: str = ""       # more of the kernel's command line
 
 
 # What is true of any ticker, and what the module does as a whole.
 TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug", "unload",
-          "cycles")
+          "cycles", "fuzz")
 MODULE = ("params", "group", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
 TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
 MODULE_IN_TIME = ("wakeups", "price", "stalls", "subscribe")
@@ -38,6 +39,7 @@ RUNS = {
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
 }
+SOAK = Run("virtual", ("soak",), full=True)
 LONG = Run("virtual", ("ten_minutes", "day", "thousand", "ten_thousand", "quiet_hour"))
 
 WORRYING = re.compile(r"warning|error|Section mismatch|missing MODULE_|modpost:", re.IGNORECASE)
@@ -137,4 +139,20 @@ def test_long_timelines(name, boots):
 def test_long_timelines_end_well(boots):
     """The same word for the long ones."""
     result = boots(REFERENCE, LONG)
+    assert result.green, result.explain()
+
+
+@pytest.mark.scope("long")
+def test_soak(boots):
+    """A million ticks, thirty days."""
+    result = boots(REFERENCE, SOAK)
+    check_case(result, "soak")
+    assert result.green, result.explain()
+
+
+@pytest.mark.scope("long")
+@pytest.mark.parametrize("model", ["none", "voluntary", "full"])
+def test_models_of_preemption(model, boots):
+    """Debian's kernel can be told which."""
+    result = boots(REFERENCE, RUNS["races"]._replace(options=f"preempt={model}", full=False))
     assert result.green, result.explain()

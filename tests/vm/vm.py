@@ -160,6 +160,35 @@ def build_others(kernel):
     return files, done.stdout
 
 
+# For a debug kernel: beside the modules, what maps counts of lines that ran to lines.
+DEBUG = """
+make -C "/lib/modules/$2/build" M="$1/src" GCOV_PROFILE=y modules
+make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
+cp "$1"/src/*.ko /share/beside/*.ko /share/out
+find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
+"""
+
+
+def build_debug(kernel, source=TOP):
+    """All modules for a debug kernel, and what goes with them, by file name."""
+    done, files = _with_sources(kernel, source, DEBUG, beside=TOP / "tests" / "kernel" / "modules")
+    if done.returncode:
+        raise RuntimeError(f"modules do not build for the debug kernel {kernel}:\n{done.stdout}")
+    return files
+
+
+def copy_mutated(folder, file, right, wrong):
+    """A copy of the module's source with a bug put in on purpose."""
+    for needed in ("dkms.conf", "Makefile"):
+        shutil.copy(TOP / needed, folder)
+    shutil.copytree(TOP / "src", folder / "src")
+    path = folder / "src" / file
+    source = path.read_text(encoding="ascii")
+    if source.count(right) != 1:
+        raise RuntimeError(f"{file} has changed: mend this mutant")
+    path.write_text(source.replace(right, wrong), encoding="ascii")
+
+
 def kernel_module(kernel, path):
     """One of the kernel's own modules, by its path below kernel/; None if it is built in."""
     base = roots.root(kernel) / "lib" / "modules" / roots.release(kernel) / "kernel"
@@ -239,8 +268,10 @@ class Machine:
             "job.env": (environment.encode(), 0o644),
             "sched_tick.ko": (self.module, 0o644),
             "ktest": (ktest().read_bytes(), 0o755),
-            "configfs.ko": (kernel_module(self.kernel, "fs/configfs/configfs"), 0o644),
         } | {name: (content, 0o755) for name, content in self.others.items()}
+        configfs = kernel_module(self.kernel, "fs/configfs/configfs")
+        if configfs:
+            files["configfs.ko"] = (configfs, 0o644)
         _initramfs(f"{folder}/initramfs", files)
 
     def boot(self, job, timeout=600, echo=False, options="", label=None):

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every allocation that a call comes by fails once: the first, the second, until
+ * the call needs no more. A call that fails has an errno and changes nothing, and
+ * the next one works. Needs a kernel with fault injection: docs/testing.md.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+/* Longer than what an item of configfs has room for in itself. */
+#define NAME		"a_name_of_thirty_two_letters____"
+#define TOOL		"/bin/sched-tick"
+#define EXPORTED	"/tmp/exported.prom"
+
+/* What is tried, and with success undone; then all has to be as before, whatever it came to. */
+struct attempt {
+	const char *name;
+	int (*begin)(void);	/* 0 or an errno */
+	void (*undo)(void);
+	bool (*as_before)(void);
+};
+
+static int fail_nth_fd;
+
+static void fail_nth(unsigned int nth)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%u", nth);
+
+	/* One that was ordered and did not come may come right here. */
+	for (int i = 0; i < 2; i++)
+		if (pwrite(fail_nth_fd, text, length, 0) == length)
+			return;
+	require(false, "failure %u is ordered", nth);
+}
+
+/* Whether the failure that was ordered came. To read it may itself be what fails. */
+static bool has_failed(void)
+{
+	char text[16] = "";
+	bool came = pread(fail_nth_fd, text, sizeof(text) - 1, 0) > 0 && !strtoul(text, NULL, 10);
+
+	fail_nth(0);
+	return came;
+}
+
+static void try_every(const struct attempt *attempt, unsigned int step, unsigned int at_least)
+{
+	unsigned int refused = 0, survived = 0, wrong = 0, changed = 0;
+	bool came = true;
+
+	for (unsigned int nth = step; came; nth += step) {
+		int err;
+
+		fail_nth(nth);
+		err = attempt->begin();
+		came = has_failed();
+		if (!err)
+			attempt->undo();
+		refused += err != 0;
+		survived += !err && came;
+		if (err && (!came || (err != ENOMEM && err != EFAULT))) {
+			note("%s: failure %u gave %s", attempt->name, nth, strerror(err));
+			wrong++;
+		}
+		if (!attempt->as_before()) {
+			note("%s: failure %u (%s) left something", attempt->name, nth, strerror(err));
+			changed++;
+		}
+	}
+	check(refused + survived >= at_least / step, "%s: %u failures injected, one in %u, %u refused, %u survived",
+	      attempt->name, refused + survived, step, refused, survived);
+	check(!wrong && !changed, "%s: %u of the wrong kind, %u that changed something", attempt->name, wrong, changed);
+}
+
+static void try_each(const struct attempt *attempt, unsigned int at_least)
+{
+	try_every(attempt, 1, at_least);
+}
+
+static int load(void)
+{
+	return module_load("period_ms=1");
+}
+
+static void unload(void)
+{
+	int err = module_unload();
+
+	if (err)
+		require(false, "unloads: %s", strerror(err));
+}
+
+static bool is_unloaded(void)
+{
+	return access("/sys/module/sched_tick", F_OK) && access(KTEST_ROOT, F_OK) && access(KTEST_CONFIGFS, F_OK);
+}
+
+static int make(void)
+{
+	return ticker_make(NAME);
+}
+
+static void unmake(void)
+{
+	if (ticker_remove(NAME))
+		require(false, "rmdir");
+}
+
+static bool is_unmade(void)
+{
+	return access(KTEST_CONFIGFS "/" NAME, F_OK) && access(KTEST_TICKERS "/" NAME, F_OK);
+}
+
+static int subscribe(void)
+{
+	return helper_load("tick_subscriber", "ticker=" NAME);
+}
+
+static void unsubscribe(void)
+{
+	if (module_remove("tick_subscriber"))
+		require(false, "unsubscribes");
+}
+
+/* A ticker that is held can't be removed. */
+static bool is_unsubscribed(void)
+{
+	return access("/sys/module/tick_subscriber", F_OK) && !ticker_remove(NAME) && !ticker_make(NAME);
+}
+
+static struct {
+	const char *name, *text, *old_text;
+	char before[4096];
+} file;
+
+static int read_file(void)
+{
+	char text[4096];
+	int fd = tick_open(file.name, O_RDONLY);
+	int err;
+
+	if (fd < 0)
+		return errno;
+	err = read(fd, text, sizeof(text)) > 0 ? 0 : errno;
+	close(fd);
+	return err;
+}
+
+static void nothing(void)
+{
+}
+
+static bool ticks_on(void)
+{
+	return wait_for_counter(tick_u64("counter"), 10 * NSEC_PER_SEC);
+}
+
+static bool reads_as_before(void)
+{
+	char text[4096];
+
+	tick_text(file.name, text, sizeof(text));
+	return !strcmp(text, file.before);
+}
+
+static int write_file(void)
+{
+	return tick_write(file.name, file.text);
+}
+
+static void write_back(void)
+{
+	if (reads_as_before())
+		require(false, "%s takes %s", file.name, file.text);
+	tick_set(file.name, file.old_text);
+}
+
+static void try_files(void)
+{
+	static const char *const readable[] = {
+		"counter", "stat", "clock", "period_ms", "lateness/histogram", "lateness/bounds_ns",
+	};
+	static const char *const changes[][3] = {
+		{ "period_ms", "2", "1" }, { "enabled", "0", "1" }, { "precise", "0", "1" },
+		{ "clock", "realtime", "monotonic" }, { "phase_ms", "0", "-1" }, { "cpu", "0", "-1" },
+		{ "notify", "1", "0" }, { "stall_ms", "5000", "0" },
+	};
+	struct attempt attempt = { NULL, read_file, nothing, ticks_on };
+	char name[64];
+
+	attempt.name = name;
+	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
+		file.name = readable[i];
+		snprintf(name, sizeof(name), "read %s", file.name);
+		try_each(&attempt, 2);
+	}
+	attempt = (struct attempt){ name, write_file, write_back, reads_as_before };
+	for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+		file.name = changes[i][0];
+		file.text = changes[i][1];
+		file.old_text = changes[i][2];
+		tick_text(file.name, file.before, sizeof(file.before));
+		snprintf(name, sizeof(name), "write %s", file.name);
+		try_each(&attempt, 2);
+	}
+	check(ticks_on(), "it ticks on");
+}
+
+static unsigned int lines_of(const char *path)
+{
+	unsigned int lines = 0;
+	FILE *stream = fopen(path, "r");
+
+	for (int c; stream && (c = getc(stream)) != EOF;)
+		lines += c == '\n';
+	if (stream)
+		fclose(stream);
+	return lines;
+}
+
+static int export_failing(unsigned int nth, bool *came)
+{
+	char path[64], text[16] = "";
+	siginfo_t info;
+	pid_t pid;
+	int status;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		fail_nth_fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
+		freopen("/dev/null", "w", stderr);
+		fail_nth(nth);
+		execl(TOOL, TOOL, "export", "--output", EXPORTED, NULL);
+		_exit(1);
+	}
+	/* As long as nobody has waited for it, it can still be asked. */
+	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/fail-nth", pid, pid);
+	*came = !file_read(path, text, sizeof(text)) && !strtoul(text, NULL, 10);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+/* What it wrote before stays, or is replaced as a whole. The failures are the tool's, from exec to exit. */
+static void try_export(void)
+{
+	unsigned int step = 100 / effort(100), refused = 0, survived = 0, torn = 0, lines;
+	struct stat before, after;
+	bool came;
+
+	require(!export_failing(0, &came), "exports");
+	lines = lines_of(EXPORTED);
+	for (unsigned int nth = step;; nth += step) {
+		int status;
+
+		stat(EXPORTED, &before);
+		status = export_failing(nth, &came);
+		if (!came)
+			break;
+		refused += status != 0;
+		survived += !status;
+		if (stat(EXPORTED, &after) || lines_of(EXPORTED) != lines ||
+		    (status && before.st_ino != after.st_ino) || (!status && before.st_ino == after.st_ino))
+			torn++;
+	}
+	check(refused && lines > 50, "export: %u failures injected, one in %u, %u refused, %u survived",
+	      refused + survived, step, refused, survived);
+	check(!torn, "export: %u neither left the file of %u lines alone nor replaced it", torn, lines);
+}
+
+static void set_fault(const char *name, const char *text)
+{
+	char path[128];
+	int err;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s", name);
+	err = file_write(path, text);
+	if (err)
+		require(false, "%s is set to %s: %s", name, text, strerror(err));
+}
+
+static void have_workers_fail(void)
+{
+	char path[300], text[64];
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		if (file_read(path, text, sizeof(text)) || strncmp(text, "kworker/", 8))
+			continue;
+		snprintf(path, sizeof(path), "/proc/%s/make-it-fail", entry->d_name);
+		file_write(path, "1");
+	}
+	closedir(dir);
+}
+
+/* An event that memory was short for comes later. */
+static void try_events(void)
+{
+	unsigned int lost = 0, held_up = 0;
+	int fd = events_open();
+	struct event event;
+
+	set_fault("failslab/task-filter", "Y");
+	set_fault("failslab/probability", "100");
+	for (int i = 0; i < 10; i++) {
+		int64_t from;
+
+		sleep_ns(3 * NSEC_PER_SEC / 2);
+		while (events_next(fd, &event, 0))
+			;
+		have_workers_fail();
+		set_fault("failslab/times", "1");
+		from = now_ns(CLOCK_MONOTONIC);
+		tick_set("enabled", i & 1 ? "1" : "0");
+		if (!events_next(fd, &event, 10000) || strcmp(event.event, i & 1 ? "enabled" : "disabled"))
+			lost++;
+		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
+	}
+	set_fault("failslab/times", "0");
+	check(!lost && held_up, "events: %u of 10 were held up, %u lost", held_up, lost);
+	close(fd);
+}
+
+static void be_ready(void)
+{
+	static const char *const settings[][2] = {
+		{ "failslab/ignore-gfp-wait", "N" }, { "failslab/verbose", "0" },
+		{ "fail_page_alloc/ignore-gfp-wait", "N" }, { "fail_page_alloc/ignore-gfp-highmem", "N" },
+		{ "fail_page_alloc/min-order", "0" }, { "fail_page_alloc/verbose", "0" },
+		{ "fail_usercopy/verbose", "0" },
+	};
+
+	fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	require(fail_nth_fd >= 0, "this kernel injects faults");
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		set_fault(settings[i][0], settings[i][1]);
+}
+
+static void run_faults(void)
+{
+	be_ready();
+	require(!load() && !make(), "a ticker");
+	unmake();
+	try_each(&(struct attempt){ "mkdir", make, unmake, is_unmade }, 20);
+	require(!make(), "mkdir afterwards");
+	try_files();
+	try_events();
+}
+
+static void run_faults_load(void)
+{
+	unsigned int step = 100 / effort(100);
+
+	/* Most are the module loader's, and a load that survives takes a second to undo. */
+	be_ready();
+	try_every(&(struct attempt){ "load", load, unload, is_unloaded }, step, 300);
+	require(!load() && !make(), "loads afterwards");
+	try_every(&(struct attempt){ "subscribe", subscribe, unsubscribe, is_unsubscribed }, step, 100);
+}
+
+static void run_faults_export(void)
+{
+	be_ready();
+	require(!load(), "loads");
+	try_export();
+}
+
+const struct ktest test_faults = {
+	"faults", run_faults, .timeout_s = 900, .needs_vm = true, .on_request = true
+};
+
+const struct ktest test_faults_load = {
+	"faults_load", run_faults_load, .timeout_s = 3000, .needs_vm = true, .on_request = true
+};
+
+const struct ktest test_faults_export = {
+	"faults_export", run_faults_export, .timeout_s = 900, .needs_vm = true, .on_request = true
+};

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Debug kernels: how one is built from the source that the archive has, with what a kernel can check of those who run in it."""
+
+# Small enough to be built in minutes and booted in seconds under an emulator.
+BASE = """
+64BIT SMP NR_CPUS=4 EXPERT MODULES MODULE_UNLOAD PRINTK BUG TTY SERIAL_8250 SERIAL_8250_CONSOLE BLK_DEV_INITRD RD_GZIP
+DEVTMPFS PROC_FS SYSFS SHMEM TMPFS CONFIGFS_FS BINFMT_ELF BINFMT_SCRIPT FUTEX EPOLL SIGNALFD TIMERFD EVENTFD AIO
+INOTIFY_USER POSIX_TIMERS FILE_LOCKING MULTIUSER UNIX NET KALLSYMS KALLSYMS_ALL HIGH_RES_TIMERS NO_HZ_IDLE PREEMPT
+DEBUG_KERNEL DEBUG_FS FTRACE FUNCTION_TRACER KPROBES PERF_EVENTS DYNAMIC_DEBUG PCI HYPERVISOR_GUEST PARAVIRT HOTPLUG_CPU
+ACPI STACKTRACE RTC_CLASS RTC_DRV_CMOS
+"""
+# What any of them checks.
+CHECKS = """
+DEBUG_INFO_NONE FRAME_WARN=4096 SLUB_DEBUG SLUB_DEBUG_ON DEBUG_LIST DEBUG_NOTIFIERS DEBUG_PREEMPT DETECT_HUNG_TASK
+PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP DEBUG_MUTEXES DEBUG_SPINLOCK WQ_WATCHDOG
+"""
+MEMORY = CHECKS + """
+KASAN KASAN_GENERIC KASAN_OUTLINE KASAN_VMALLOC UBSAN UBSAN_BOUNDS UBSAN_SHIFT DEBUG_OBJECTS DEBUG_OBJECTS_FREE
+DEBUG_OBJECTS_TIMERS DEBUG_OBJECTS_WORK DEBUG_OBJECTS_RCU_HEAD DEBUG_KMEMLEAK FAULT_INJECTION FAILSLAB FAIL_PAGE_ALLOC
+FAULT_INJECTION_DEBUG_FS FAULT_INJECTION_USERCOPY GCOV_KERNEL KUNIT PROC_SYSCTL
+"""
+RACES = CHECKS + "KCSAN KCSAN_STRICT KCSAN_SKIP_WATCH=500"
+
+KERNELS = {
+    # name: (the kernel of roots.SUITES whose source it is, options)
+    "memory": ("6.1", MEMORY),
+    "release": ("6.1", MEMORY + "DEBUG_KOBJECT_RELEASE"),
+    "races": ("7.3", RACES),
+}
+
+PACKAGES = ["bc", "bison", "cpio", "flex", "gcc", "kmod", "lcov", "libc6-dev", "libelf-dev", "libssl-dev", "make", "python3-minimal",
+            "xz-utils"]
+
+# The merge says nothing of what it could not keep; a kernel that lacks what it was built for would find nothing.
+SCRIPT = r"""
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+target=$1
+apt-get install --yes --no-install-recommends ${target:+--target-release "$target"} linux-source
+apt-get clean
+cd /usr/src
+tar -xf linux-source-*.tar.xz
+rm linux-source-*.tar.xz
+mv linux-source-* linux
+cd linux
+out=/usr/src/build
+mkdir "$out"
+cat > "$out/fragment" << 'END'
+%sEND
+make -s O="$out" allnoconfig
+./scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" "$out/fragment"
+make -s O="$out" olddefconfig
+if grep -vxFf "$out/.config" "$out/fragment"; then
+    echo "these are not to be had"
+    exit 1
+fi
+make -s -j"$(nproc)" O="$out" bzImage modules
+release=$(make -s O="$out" kernelrelease)
+mkdir -p "/lib/modules/$release"
+ln -s "$out" "/lib/modules/$release/build"
+cp "$out/arch/x86/boot/bzImage" "/boot/vmlinuz-$release"
+echo "$release" > /kernel-release
+"""
+
+
+def recipe(name):
+    """What makes the root of a debug kernel: kernel of roots.SUITES, packages, script."""
+    kernel, options = KERNELS[name]
+    fragment = "".join(f"CONFIG_{word if '=' in word else f'{word}=y'}\n" for word in (BASE + options).split())
+    return kernel, PACKAGES, SCRIPT % fragment
