@@ -56,9 +56,11 @@ static void check_files(const char *ticker, gid_t gid)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		mode_t mode = i < 2 ? (gid ? 0664 : 0644) : i == 2 ? 0644 : 0444;
+		bool there;
 
 		snprintf(path, sizeof(path), "%s/%s", ticker, names[i]);
-		check(!stat(path, &file) && (file.st_mode & 0777) == mode && file.st_gid == gid && !file.st_uid,
+		there = !stat(path, &file);
+		check(there && (file.st_mode & 0777) == mode && file.st_gid == gid && !file.st_uid,
 		      "%s: group %u, mode %o", path, file.st_gid, file.st_mode & 0777);
 	}
 }
@@ -81,7 +83,7 @@ static void check_from_birth(void)
 			_exit(100);
 		while (read(told[0], name, sizeof(name)) == sizeof(name)) {
 			snprintf(path, sizeof(path), KTEST_TICKERS "/%s", name);
-			wrong += write_of(path, "enabled", "1") || write_of(path, "period_ms", "20");
+			wrong += write_of(path, "enabled", "1") || write_of(path, "period_ms", "5000");
 		}
 		_exit(wrong > 99 ? 99 : wrong);
 	}

@@ -225,6 +225,7 @@ def test_a_broken_module_is_found_out(name, tmp_path):
 NOT_REACHED = {}
 
 
+@pytest.mark.scope("long")
 def test_every_line_is_reached(booted, built):
     """And most of the branches: both ways of a condition."""
     found = coverage(built("memory"), [booted("memory", run).counts for checker, run in ON if checker == "memory"])
