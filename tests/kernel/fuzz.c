@@ -194,7 +194,7 @@ static void run_fuzz(void)
 		if (wrong > 10)
 			break;
 	}
-	check(!wrong && taken > writes / 20, "%u of %u writes taken, %u not as the model has it", taken, writes, wrong);
+	check(!wrong && taken > writes / 40, "%u of %u writes taken, %u not as the model has it", taken, writes, wrong);
 }
 
 const struct ktest test_fuzz = { "fuzz", run_fuzz, .timeout_s = 900 };
