@@ -75,10 +75,12 @@ present
 step mended upgrade
 """
 
+# What dnf keeps of packages, here or there, is dnf's.
 REMOVE = """
 step remove remove sched-tick sched-tick-dkms
 echo '--- left'
-find / -xdev \\( -path /proc -o -path /run -o -path /srv -o -path /etc/yum.repos.d -o -path '/var/cache/*dnf*' \\) -prune \\
+find / -xdev \\( -path /proc -o -path /run -o -path /srv -o -path /etc/yum.repos.d -o -path '/var/cache/*dnf*' -o \\
+    -path /var/lib/dnf/plugins/local \\) -prune \\
     -o -name '*sched[_-]tick*' -print
 echo '--- end'
 """
