@@ -43,7 +43,7 @@ need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1);
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 
-.PHONY: help demo test test-long check coverage test-here shell pictures module tool deb rpm srpm repo \
+.PHONY: help demo test test-long check test-here shell pictures module tool deb rpm srpm repo \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -51,7 +51,6 @@ help:
 	@echo 'make test            every test, from a fresh machine; within an hour'
 	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
 	@echo 'make test-long       every test in full, on every kernel; hours'
-	@echo 'make coverage        which lines of the module the tests reach, into build/coverage'
 	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
 	@echo 'make pictures        the pictures of the README, anew'
 	@echo 'make module          build for the running kernel, here (KVER=... for another)'
@@ -87,10 +86,6 @@ check:
 test-long:
 	$(call need,$(TEST_PACKAGES) $(LONG_PACKAGES))
 	@$(RIG) $(PYTEST) --scope=long tests
-
-coverage:
-	$(call need,$(TEST_PACKAGES))
-	@$(RIG) $(PYTEST) -k test_every_line_is_reached tests/vm/test_debug.py; cat build/coverage/table
 
 module:
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src modules

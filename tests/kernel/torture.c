@@ -27,7 +27,15 @@ static const char *const counter_names[COUNTERS] = {
 	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "moved",
 };
 
-static volatile unsigned long *done;	/* shared by all */
+/* Shared by all: the counters, and whether who makes something new is to wait. */
+static volatile unsigned long *done;
+static volatile bool *hold;
+
+static void wait_if_held(void)
+{
+	while (*hold)
+		sleep_ns(NSEC_PER_MSEC);
+}
 
 static void did(int what)
 {
@@ -46,6 +54,7 @@ static void make_and_remove(void)
 {
 	const char *name = any_name();
 
+	wait_if_held();
 	if (rand() & 1) {
 		if (!ticker_make(name)) {
 			did(MADE);
@@ -113,6 +122,7 @@ static void subscribe(void)
 {
 	char parameters[64];
 
+	wait_if_held();
 	snprintf(parameters, sizeof(parameters), "ticker=%s cycles=%d sleep_ms=%d",
 		 rand() % 4 ? any_name() : "default", rand() % 20, rand() % 2);
 	if (helper_load("tick_subscriber", parameters)) {
@@ -130,8 +140,9 @@ static void load_and_unload(void)
 {
 	char parameters[64];
 
-	/* The others make tickers meanwhile, so it takes a few attempts. */
+	/* The others make tickers meanwhile, so it may take an attempt without them. */
 	for (int i = 0; i < 20; i++) {
+		*hold = i >= 2;
 		for (int j = 0; j < NAMES; j++) {
 			char name[8];
 
@@ -143,6 +154,7 @@ static void load_and_unload(void)
 			break;
 		}
 	}
+	*hold = false;
 	snprintf(parameters, sizeof(parameters), "period_ms=%d max_tickers=%d", 1 + rand() % 5,
 		 rand() % (2 * NAMES));
 	if (!module_load(parameters))
@@ -223,6 +235,7 @@ static void run_torture(void)
 
 	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(done != MAP_FAILED && !module_load("period_ms=1"), "module loads");
+	hold = (volatile bool *)(done + COUNTERS);
 	seed = random_seed();
 	note("seed %u", seed);
 	for (size_t i = 0; i < ARRAY_SIZE(actors); i++)

@@ -63,6 +63,15 @@ def test_log_search_lets_pass(line):
     assert not klog.bad_lines(BOOT + line + "\n")
 
 
+@pytest.mark.parametrize("functions,found", [
+    ("tick_ticker_snapshot / tick_ticker_work", True), ("__hrtimer_run_queues / tick_ticker_halt", True),
+    ("set_nlink / set_nlink", False), ("tick_nohz_stop_tick / tick_sched_do_timer", False)])
+def test_races_of_others_are_not_ours(functions, found):
+    """And ours are."""
+    report = f"{'=' * 66}\nBUG: KCSAN: data-race in {functions}\n\nwrite to 0xffff88800304c008\n{'=' * 66}\n"
+    assert bool(klog.bad_lines(BOOT + test_debug.less_races_of_others(report))) == found
+
+
 def test_no_log_is_no_clean_log():
     """A search that had nothing to search did not find it clean."""
     assert klog.bad_lines("")

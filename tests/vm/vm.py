@@ -160,17 +160,16 @@ def build_others(kernel):
     return files, done.stdout
 
 
-# For a debug kernel: beside the modules, what maps counts of lines that ran to lines.
+# A debug kernel has no DKMS.
 DEBUG = """
-make -C "/lib/modules/$2/build" M="$1/src" GCOV_PROFILE=y modules
+make -C "/lib/modules/$2/build" M="$1/src" modules
 make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
-find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
 """
 
 
 def build_debug(kernel, source=TOP):
-    """All modules for a debug kernel, and what goes with them, by file name."""
+    """All modules for a debug kernel, by file name."""
     done, files = _with_sources(kernel, source, DEBUG, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
         raise RuntimeError(f"modules do not build for the debug kernel {kernel}:\n{done.stdout}")
