@@ -12,15 +12,6 @@
 
 #include "ticker.h"
 
-/* One that is about to go tells nothing any more: its removal says it all. */
-static void tick_ticker_tell(struct tick_ticker *ticker)
-{
-	lockdep_assert_held(&ticker->control);
-
-	if (!ticker->dying)
-		tick_event_tell(ticker);
-}
-
 /* A change that ends one timeline, begins another, or both. */
 static void tick_ticker_retime(struct tick_ticker *ticker, int *field,
 			       int value)
@@ -38,7 +29,7 @@ static void tick_ticker_retime(struct tick_ticker *ticker, int *field,
 	raw_spin_unlock_irq(&ticker->lock);
 
 	if (recovered)
-		tick_ticker_tell(ticker);
+		tick_event_tell(ticker);
 }
 
 int tick_ticker_set_enabled(struct tick_ticker *ticker, int value)
@@ -47,7 +38,7 @@ int tick_ticker_set_enabled(struct tick_ticker *ticker, int value)
 		return 0;
 	tick_ticker_retime(ticker, &ticker->config.enabled, value);
 	sysfs_notify_dirent(ticker->enabled_node);
-	tick_ticker_tell(ticker);
+	tick_event_tell(ticker);
 	return 0;
 }
 

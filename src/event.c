@@ -73,9 +73,11 @@ static void tick_event_work(struct work_struct *work)
 	struct tick_told *told = &ticker->told;
 	struct tick_told now;
 	u64 late_ns;
+	bool dying;
 	int cpu;
 
 	raw_spin_lock_irq(&ticker->lock);
+	dying = ticker->dying;
 	now.enabled = ticker->config.enabled;
 	now.stalls = ticker->counts.stalls;
 	now.stalled = ticker->stalled;
@@ -83,6 +85,9 @@ static void tick_event_work(struct work_struct *work)
 	late_ns = ticker->stall_late_ns;
 	raw_spin_unlock_irq(&ticker->lock);
 
+	/* Of one that is about to go, the removal says it all. */
+	if (dying)
+		return;
 	if (now.enabled == told->enabled && now.stalls == told->stalls &&
 	    now.stalled == told->stalled)
 		return;

@@ -177,7 +177,9 @@ err_put:
 void tick_ticker_destroy(struct tick_ticker *ticker)
 {
 	mutex_lock(&ticker->control);
+	raw_spin_lock_irq(&ticker->lock);
 	ticker->dying = true;
+	raw_spin_unlock_irq(&ticker->lock);
 	tick_ticker_set_enabled(ticker, 0);
 	mutex_unlock(&ticker->control);
 	/* What it had to tell is overtaken by the removal. */

@@ -98,7 +98,8 @@ struct tick_told {
  * @control: serialises those who change @config, and @dying. A mutex apart
  *	from @lock because it is held while the work is waited for; so the work
  *	must never take it, and nobody may hold it across kobject_del().
- * @dying: no change is taken any more
+ * @dying: no change is taken any more, and nothing told. Changed under @control
+ *	and @lock.
  * @lock: everything the tick reads and writes, below. Raw, and taken with
  *	interrupts off, because @watch takes it in hard interrupt context.
  * @config: changed under @control and @lock, but for @config.cpu, which also
