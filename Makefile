@@ -27,8 +27,8 @@ TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
-LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts
-TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle \
+LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
+TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
 
 # $(call need,PACKAGES): install what is not there yet; says so. On a system without apt they are named otherwise.
@@ -42,8 +42,9 @@ need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1);
 	fi
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
+BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long check test-here shell pictures module tool deb rpm srpm repo \
+.PHONY: help demo test test-long check bench coverage test-here shell pictures module tool deb rpm srpm repo \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -51,6 +52,8 @@ help:
 	@echo 'make test            every test, from a fresh machine; within an hour'
 	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
 	@echo 'make test-long       every test in full, on every kernel; hours'
+	@echo 'make bench           the figures of docs/bench.md, side by side with the peers; half an hour (KERNELS=6.1: that one alone)'
+	@echo 'make coverage        which lines and branches of the module the tests reach, into build/coverage'
 	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
 	@echo 'make pictures        the pictures of the README, anew'
 	@echo 'make module          build for the running kernel, here (KVER=... for another)'
@@ -86,6 +89,14 @@ check:
 test-long:
 	$(call need,$(TEST_PACKAGES) $(LONG_PACKAGES))
 	@$(RIG) $(PYTEST) --scope=long tests
+
+bench:
+	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES) $(BENCH_PACKAGES))
+	@$(RIG) $(PYTHON) tests/bench/bench.py $(KERNELS)
+
+coverage:
+	$(call need,$(TEST_PACKAGES))
+	@$(RIG) $(PYTEST) --scope=long --effort=5 -k test_coverage tests/vm/test_debug.py; cat build/coverage/table
 
 module:
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src modules

@@ -14,6 +14,7 @@
 #include <linux/kobject.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "ticker.h"
@@ -39,7 +40,7 @@ static void tick_event_catch_up(struct tick_ticker *ticker,
 				const struct tick_told *now, int cpu,
 				u64 late_ns)
 {
-	struct tick_told *told = &ticker->told;
+	struct tick_told *told = &ticker->event->told;
 	char detail[TICK_EVENT_LEN];
 
 	if (now->stalls != told->stalls) {
@@ -68,9 +69,10 @@ static void tick_event_catch_up(struct tick_ticker *ticker,
 
 static void tick_event_work(struct work_struct *work)
 {
-	struct tick_ticker *ticker = container_of(to_delayed_work(work),
-						  struct tick_ticker, event);
-	struct tick_told *told = &ticker->told;
+	struct tick_event *event = container_of(to_delayed_work(work),
+						struct tick_event, work);
+	struct tick_ticker *ticker = event->ticker;
+	struct tick_told *told = &event->told;
 	struct tick_told now;
 	u64 late_ns;
 	bool dying;
@@ -97,7 +99,7 @@ static void tick_event_work(struct work_struct *work)
 	 * Whoever has something to tell meanwhile finds the work pending. What
 	 * was not told for want of memory is told then, too.
 	 */
-	mod_delayed_work(tick_event_wq, &ticker->event,
+	mod_delayed_work(tick_event_wq, &event->work,
 			 TICK_EVENT_PAUSE_JIFFIES);
 }
 
@@ -112,7 +114,7 @@ static void tick_event_work(struct work_struct *work)
  */
 void tick_event_tell(struct tick_ticker *ticker)
 {
-	queue_delayed_work(tick_event_wq, &ticker->event, 0);
+	queue_delayed_work(tick_event_wq, &ticker->event->work, 0);
 }
 
 /**
@@ -140,10 +142,32 @@ void tick_event_stall(struct tick_ticker *ticker,
 /**
  * tick_event_setup() - make a new ticker's events ready
  * @ticker: the ticker
+ * @enabled: how it is born, of which there is nothing to tell
+ *
+ * Return: 0, with @event of the ticker to be freed by kfree(), or -ENOMEM.
  */
-void tick_event_setup(struct tick_ticker *ticker)
+int tick_event_setup(struct tick_ticker *ticker, bool enabled)
 {
-	INIT_DELAYED_WORK(&ticker->event, tick_event_work);
+	struct tick_event *event = kzalloc(sizeof(*event), GFP_KERNEL);
+
+	if (!event)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&event->work, tick_event_work);
+	event->ticker = ticker;
+	event->told.enabled = enabled;
+	ticker->event = event;
+	return 0;
+}
+
+/**
+ * tick_event_cancel() - what is not told yet is not to be told
+ * @ticker: the ticker
+ *
+ * Context: may sleep; waits for an event that is being told.
+ */
+void tick_event_cancel(struct tick_ticker *ticker)
+{
+	cancel_delayed_work_sync(&ticker->event->work);
 }
 
 /**

@@ -28,13 +28,16 @@ const u64 tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS] = {
  */
 void tick_lateness_add(struct tick_lateness *lateness, u64 late_ns)
 {
-	unsigned int bucket = 0;
+	unsigned int bucket = lateness->bucket;
 
-	/* A healthy machine is a few us late: the search ends in a few steps. */
+	/* From where the last one was: most are not far from there. */
 	while (bucket < TICK_LATENESS_BOUNDS &&
 	       late_ns > tick_lateness_bounds_ns[bucket])
 		bucket++;
+	while (bucket && late_ns <= tick_lateness_bounds_ns[bucket - 1])
+		bucket--;
 
+	lateness->bucket = bucket;
 	lateness->histogram[bucket]++;
 	lateness->last_ns = late_ns;
 	lateness->sum_ns += late_ns;

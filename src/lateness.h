@@ -18,6 +18,7 @@
  * @last_ns: the latest one recorded
  * @max_ns: the largest one since the last tick_lateness_reset()
  * @sum_ns: all of them; 584 years of lateness fit
+ * @bucket: in which of @histogram the latest one is counted
  * @histogram: counts; bucket i holds what is at most tick_lateness_bounds_ns[i]
  *	and above the bound before, the last bucket all the rest
  */
@@ -25,6 +26,7 @@ struct tick_lateness {
 	u64 last_ns;
 	u64 max_ns;
 	u64 sum_ns;
+	unsigned int bucket;
 	u64 histogram[TICK_LATENESS_BUCKETS];
 };
 

@@ -9,7 +9,7 @@
  *
  * Where stalls are asked for, a second hrtimer, the watch, looks whether the
  * tick came. It is not the alarm once more, because the alarm may still be
- * running on one CPU while the tick arms it anew on another.
+ * running on one CPU while the tick arms the watch on another.
  */
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -105,14 +105,24 @@ static unsigned long tick_wheel_delay(u64 left_ns)
 	return max_t(unsigned long, delay, 1);
 }
 
+/* Pinned, so that the alarm suffers what its CPU suffers. */
+static enum hrtimer_mode tick_ticker_mode(const struct tick_ticker *ticker)
+{
+	return ticker->config.cpu < 0 ? HRTIMER_MODE_ABS_HARD :
+					HRTIMER_MODE_ABS_PINNED_HARD;
+}
+
+static void tick_ticker_arm_alarm(struct tick_ticker *ticker)
+{
+	hrtimer_start(&ticker->alarm, ns_to_ktime(ticker->timeline.due_ns),
+		      tick_ticker_mode(ticker));
+}
+
+/* For the next tick: what does not go on by itself. */
 static void tick_ticker_arm(struct tick_ticker *ticker, u64 now_ns)
 {
 	const struct tick_config *config = &ticker->config;
 	const struct tick_timeline *timeline = &ticker->timeline;
-	/* Pinned, so that the alarm suffers what its CPU suffers. */
-	enum hrtimer_mode mode = config->cpu < 0 ? HRTIMER_MODE_ABS_HARD :
-						   HRTIMER_MODE_ABS_PINNED_HARD;
-	u64 due_ns = timeline->due_ns;
 	unsigned long delay;
 
 	lockdep_assert_held(&ticker->lock);
@@ -121,15 +131,18 @@ static void tick_ticker_arm(struct tick_ticker *ticker, u64 now_ns)
 		hrtimer_start(&ticker->watch,
 			      ns_to_ktime(timeline->late_from_ns +
 					  tick_ticker_stall_ns(ticker) + 1),
-			      mode);
+			      tick_ticker_mode(ticker));
+	if (ticker->alarm_repeats)
+		return;
 	if (config->precise) {
-		hrtimer_start(&ticker->alarm, ns_to_ktime(due_ns), mode);
+		tick_ticker_arm_alarm(ticker);
 		/* Only a clock that can be set back takes the alarm with it. */
 		if (config->clock != TICK_CLOCK_REALTIME)
 			return;
 		delay = TICK_LOOK_JIFFIES;
 	} else {
-		delay = tick_wheel_delay(due_ns > now_ns ? due_ns - now_ns : 0);
+		delay = tick_wheel_delay(timeline->due_ns > now_ns ?
+					 timeline->due_ns - now_ns : 0);
 		if (config->clock != TICK_CLOCK_MONOTONIC)
 			delay = min_t(unsigned long, delay, TICK_LOOK_JIFFIES);
 	}
@@ -141,15 +154,31 @@ static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
 {
 	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
 						  alarm);
-	int cpu = tick_ticker_cpu(ticker);
+	u64 period_ns = ticker->timeline.period_ns;
+	u64 now_ns = tick_ticker_now(ticker);
+	u64 next_ns;
 
-	atomic64_set(&ticker->alarm_ns, tick_ticker_now(ticker));
-	/* It is pending if it is to look at the clock: then now, not later. */
-	if (ticker->config.clock == TICK_CLOCK_REALTIME)
-		mod_delayed_work_on(cpu, tick_wq, &ticker->work, 0);
-	else
-		queue_delayed_work_on(cpu, tick_wq, &ticker->work, 0);
-	return HRTIMER_NORESTART;
+	/* If the tick of an earlier deadline is overdue, it is about that one. */
+	if (!atomic64_read(&ticker->alarm_ns))
+		atomic64_set(&ticker->alarm_ns, now_ns);
+	if (!ticker->alarm_repeats) {
+		/* It is pending if it is to look at the clock: now, not later. */
+		mod_delayed_work_on(tick_ticker_cpu(ticker), tick_wq,
+				    &ticker->work, 0);
+		return HRTIMER_NORESTART;
+	}
+
+	queue_work(tick_wq, &ticker->work.work);
+	/*
+	 * Not hrtimer_forward(): where timers are no finer than the jiffy, it takes
+	 * no shorter step than that, and would leave the timeline.
+	 */
+	next_ns = ktime_to_ns(hrtimer_get_expires(timer)) + period_ns;
+	if (now_ns >= next_ns)
+		next_ns += period_ns * (div64_u64(now_ns - next_ns,
+						  period_ns) + 1);
+	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
+	return HRTIMER_RESTART;
 }
 
 /*
@@ -239,9 +268,9 @@ static void tick_ticker_work(struct work_struct *work)
 						  struct tick_ticker, work);
 	struct tick_counts *counts = &ticker->counts;
 	struct sched_tick_info info;
-	bool notify, stall, recovered;
+	bool notify, stall = false, recovered = false;
 	u64 now_ns, late_ns, alarm_ns;
-	int cpu;
+	int cpu = 0;
 
 	raw_spin_lock_irq(&ticker->lock);
 	if (!ticker->armed) {
@@ -251,6 +280,8 @@ static void tick_ticker_work(struct work_struct *work)
 
 	now_ns = tick_ticker_now(ticker);
 	if (now_ns < ticker->timeline.due_ns) {
+		/* An alarm that came while its deadline was being missed. */
+		atomic64_set(&ticker->alarm_ns, 0);
 		tick_timeline_rewind(&ticker->timeline, now_ns);
 		tick_ticker_arm(ticker, now_ns);
 		raw_spin_unlock_irq(&ticker->lock);
@@ -269,9 +300,11 @@ static void tick_ticker_work(struct work_struct *work)
 	if (alarm_ns >= info.deadline_ns && alarm_ns <= now_ns)
 		tick_lateness_add(&counts->alarm_lateness,
 				  alarm_ns - info.deadline_ns);
-	cpu = smp_processor_id();
-	stall = tick_ticker_begin_stall(ticker, late_ns, cpu);
-	recovered = tick_ticker_end_stall(ticker, late_ns);
+	if (ticker->config.stall_ms || ticker->stalled) {
+		cpu = smp_processor_id();
+		stall = tick_ticker_begin_stall(ticker, late_ns, cpu);
+		recovered = tick_ticker_end_stall(ticker, late_ns);
+	}
 
 	tick_ticker_arm(ticker, now_ns);
 	notify = ticker->config.notify;
@@ -325,6 +358,15 @@ void tick_ticker_resume(struct tick_ticker *ticker)
 	lockdep_assert_held(&ticker->lock);
 
 	ticker->armed = true;
+	/*
+	 * By itself it costs half. But it stays on the CPU where it was started,
+	 * and on a clock that is set back it would be late.
+	 */
+	ticker->alarm_repeats = ticker->config.precise &&
+				ticker->config.cpu < 0 &&
+				ticker->config.clock != TICK_CLOCK_REALTIME;
+	if (ticker->alarm_repeats)
+		tick_ticker_arm_alarm(ticker);
 	tick_ticker_arm(ticker, tick_ticker_now(ticker));
 }
 
@@ -409,9 +451,12 @@ int tick_tick_init(void)
 	 * Per CPU: a worker on the CPU that took the alarm's interrupt needs no
 	 * wake-up across CPUs. Highpri: a busy user program is no reason to
 	 * be late. Not freezable: the time it takes to freeze user programs
-	 * is not suspended time.
+	 * is not suspended time. As many at once as may be: a tick must not wait
+	 * for others whose subscribers sleep. A short name: at every run the
+	 * kernel copies it, letter by letter.
 	 */
-	tick_wq = alloc_workqueue("sched_tick", WQ_PERCPU | WQ_HIGHPRI, 0);
+	tick_wq = alloc_workqueue("tick", WQ_PERCPU | WQ_HIGHPRI,
+				  WQ_MAX_ACTIVE);
 	if (tick_wq)
 		return 0;
 	cleanup_srcu_struct(&tick_srcu);

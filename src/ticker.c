@@ -96,8 +96,9 @@ void tick_ticker_release(struct kobject *kobj)
 	struct tick_ticker *ticker = to_tick_ticker(kobj);
 
 	tick_ticker_halt(ticker);
-	cancel_delayed_work_sync(&ticker->event);
+	tick_event_cancel(ticker);
 	mutex_destroy(&ticker->control);
+	kfree(ticker->event);
 	kfree(ticker);
 	kref_put(&tick_live, tick_live_end);
 }
@@ -122,16 +123,19 @@ struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
 	ticker = kzalloc(sizeof(*ticker), GFP_KERNEL);
 	if (!ticker)
 		return ERR_PTR(-ENOMEM);
+	/* That it is enabled from birth on is no change. */
+	err = tick_event_setup(ticker, config->enabled);
+	if (err) {
+		kfree(ticker);
+		return ERR_PTR(err);
+	}
 
 	strscpy(ticker->name, name, sizeof(ticker->name));
 	mutex_init(&ticker->control);
 	raw_spin_lock_init(&ticker->lock);
 	ticker->config = *config;
 	ticker->config.enabled = 0;
-	/* That it was enabled from birth on is no change. */
-	ticker->told.enabled = config->enabled;
 	tick_ticker_setup(ticker);
-	tick_event_setup(ticker);
 
 	/* From here on the release frees it. */
 	kref_get(&tick_live);
@@ -183,7 +187,7 @@ void tick_ticker_destroy(struct tick_ticker *ticker)
 	tick_ticker_set_enabled(ticker, 0);
 	mutex_unlock(&ticker->control);
 	/* What it had to tell is overtaken by the removal. */
-	cancel_delayed_work_sync(&ticker->event);
+	tick_event_cancel(ticker);
 
 	kobject_del(&ticker->kobj);
 	cpuhp_state_remove_instance_nocalls(tick_cpuhp_state,

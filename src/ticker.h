@@ -81,34 +81,51 @@ struct tick_snapshot {
 
 /**
  * struct tick_told - what userspace was last told by uevent
- * @enabled: as of the last enabled or disabled
- * @stalls: as of the last stall
+ * @stalls: as of the last stall; the lower half
  * @stalled: it was not followed by recovered
+ * @enabled: as of the last enabled or disabled
  */
 struct tick_told {
-	int enabled;
-	u64 stalls;
+	u32 stalls;
 	bool stalled;
+	bool enabled;
+};
+
+struct tick_ticker;
+
+/**
+ * struct tick_event - what tells userspace by uevent what changed
+ * @work: the telling
+ * @ticker: of what
+ * @told: for @work alone, and until the ticker is whole
+ */
+struct tick_event {
+	struct delayed_work work;
+	struct tick_ticker *ticker;
+	struct tick_told told;
 };
 
 /**
  * struct tick_ticker - one ticker
  * @kobj: its folder in sysfs; the release frees the ticker
- * @name: what tracepoints and the log call it
  * @control: serialises those who change @config, and @dying. A mutex apart
  *	from @lock because it is held while the work is waited for; so the work
  *	must never take it, and nobody may hold it across kobject_del().
+ * @name: what tracepoints and the log call it
  * @dying: no change is taken any more, and nothing told. Changed under @control
  *	and @lock.
  * @lock: everything the tick reads and writes, below. Raw, and taken with
  *	interrupts off, because @watch takes it in hard interrupt context.
  * @config: changed under @control and @lock, but for @config.cpu, which also
  *	CPU hotplug changes, under @lock alone. The alarm, which takes no lock,
- *	reads @config.cpu, and @config.clock, which changes only while halted.
+ *	reads @config.cpu, and what changes only while halted: @config.clock and
+ *	the period of @timeline.
  * @counts: what happened
  * @timeline: when it is due; of no meaning while not enabled
  * @missed_reported: @counts.missed as of the last tick
  * @armed: the work may run a tick and re-arm. False while halted.
+ * @alarm_repeats: @alarm goes from deadline to deadline by itself, and nobody
+ *	else touches it; otherwise every tick arms it. Changed only while halted.
  * @stalled: the tick that is overdue is in @counts.stalls
  * @stall_cpu: where the last stall was
  * @stall_late_ns: how late the tick was that ended the last stall
@@ -120,14 +137,14 @@ struct tick_told {
  * @subscribers: whom the tick calls; read under tick_srcu
  * @counter_node: the file that poll(2) waits on for ticks
  * @enabled_node: the same for changes of enabled
- * @event: tells userspace by uevent what changed
- * @told: for @event alone, and until the ticker is whole
+ * @event: what it tells. Apart, because with it this would be a little more than
+ *	1 KiB, for which kmalloc() takes 2.
  * @cpuhp_node: link to CPU hotplug
  */
 struct tick_ticker {
 	struct kobject kobj;
-	char name[TICK_NAME_LEN + 1];
 	struct mutex control;	/* one change at a time */
+	char name[TICK_NAME_LEN + 1];
 	bool dying;
 
 	raw_spinlock_t lock;	/* one instant for all below */
@@ -136,6 +153,7 @@ struct tick_ticker {
 	struct tick_timeline timeline;
 	u64 missed_reported;
 	bool armed;
+	bool alarm_repeats;
 	bool stalled;
 	int stall_cpu;
 	u64 stall_late_ns;
@@ -147,8 +165,7 @@ struct tick_ticker {
 	struct list_head subscribers;
 	struct kernfs_node *counter_node;
 	struct kernfs_node *enabled_node;
-	struct delayed_work event;
-	struct tick_told told;
+	struct tick_event *event;
 	struct hlist_node cpuhp_node;
 };
 
@@ -185,7 +202,8 @@ void tick_ticker_resume(struct tick_ticker *ticker);
 /* event.c: what userspace is told unasked */
 int tick_event_init(void);
 void tick_event_exit(void);
-void tick_event_setup(struct tick_ticker *ticker);
+int tick_event_setup(struct tick_ticker *ticker, bool enabled);
+void tick_event_cancel(struct tick_ticker *ticker);
 void tick_event_tell(struct tick_ticker *ticker);
 void tick_event_stall(struct tick_ticker *ticker,
 		      const struct sched_tick_info *info, int cpu);

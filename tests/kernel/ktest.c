@@ -17,23 +17,25 @@
 #define KTEST_SKIPPED 4
 
 extern const struct ktest test_files, test_params, test_input, test_modes, test_users, test_group,
-	test_ticks, test_punctual, test_settings, test_stop, test_poll,
+	test_ticks, test_punctual, test_settings, test_stop, test_instants, test_poll,
 	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
 	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
-	test_rmdir, test_wakeups, test_price, test_events, test_quiet_hour,
+	test_rmdir, test_wakeups, test_events, test_quiet_hour,
 	test_stalls, test_stalls_seen, test_subscribe, test_cache,
 	test_thousand, test_ten_thousand, test_torture, test_faults, test_faults_load,
-	test_faults_export, test_fuzz, test_soak;
+	test_faults_export, test_fuzz, test_soak, test_bench_tick, test_bench_peers,
+	test_bench_many, test_bench_read, test_bench_day, test_bench_systemd;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_group,
-	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_poll,
+	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_instants, &test_poll,
 	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
 	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,
-	&test_rmdir, &test_wakeups, &test_price, &test_events, &test_quiet_hour,
+	&test_rmdir, &test_wakeups, &test_events, &test_quiet_hour,
 	&test_stalls, &test_stalls_seen, &test_subscribe, &test_cache,
 	&test_thousand, &test_ten_thousand, &test_torture, &test_faults, &test_faults_load,
-	&test_faults_export, &test_fuzz, &test_soak,
+	&test_faults_export, &test_fuzz, &test_soak, &test_bench_tick, &test_bench_peers,
+	&test_bench_many, &test_bench_read, &test_bench_day, &test_bench_systemd,
 };
 
 static unsigned int checks, failures, skips;

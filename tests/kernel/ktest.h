@@ -87,6 +87,7 @@ void tick_choose(const char *name);	/* another from here on; NULL: that one agai
 /* Files: by path, or by name in the ticker's folder. */
 int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
 int file_write(const char *path, const char *text);		/* 0 or errno */
+long long meminfo_kb(const char *line);				/* of /proc/meminfo */
 const char *tick_dir(void);
 int tick_open(const char *name, int flags);
 int tick_write(const char *name, const char *text);
@@ -95,6 +96,12 @@ uint64_t tick_u64(const char *name);
 void tick_set(const char *name, const char *text);
 void tick_set_number(const char *name, long long value);
 struct tick_stat tick_stat(void);
+
+/* Very many: t0, t1 and so on. */
+const char *numbered(unsigned int i);
+void make_all(unsigned int count);
+void set_all(unsigned int count, const char *name, const char *text);
+void remove_all(unsigned int count);
 
 /* Random reads, writes and polls of the chosen ticker, without end. */
 void tick_disturb(void *seed);

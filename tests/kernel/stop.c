@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Stopping is synchronous: once the write of 0 to enabled has returned, the
- * counter stands still.
+ * counter stands still. And while it runs, what is read is of one instant.
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ktest.h"
@@ -37,6 +39,8 @@ static void run_stop(void)
 	for (unsigned int round = 0; round < rounds; round++) {
 		uint64_t before = tick_u64("counter");
 
+		/* By turns the alarm goes on by itself, and is armed by the tick. */
+		tick_set_number("cpu", round & 1 ? 0 : -1);
 		tick_set("enabled", "1");
 		/* Up to 2.5 periods, so that the stop meets the tick anywhere. */
 		sleep_ns(rand() % (5 * NSEC_PER_MSEC / 2));
@@ -53,3 +57,57 @@ static void run_stop(void)
 }
 
 const struct ktest test_stop = { "stop", run_stop, .timeout_s = 900 };
+
+/* Of one line of stat: every tick has a lateness. Of one after the other: nothing goes back. */
+static void read_instants(void *unused)
+{
+	uint64_t passed = 0, sum;
+	struct tick_stat stat;
+	int wrong = 0;
+
+	for (unsigned int i = effort(10000); i; i--) {
+		stat = tick_stat();
+		sum = 0;
+		for (size_t bucket = 0; bucket < KTEST_BUCKETS; bucket++)
+			sum += stat.lateness.histogram[bucket];
+		if (sum != stat.counter)
+			wrong |= 1;
+		if (stat.counter + stat.missed < passed)
+			wrong |= 2;
+		passed = stat.counter + stat.missed;
+	}
+	/* Not at once: whoever else looks (KCSAN) shall have the time for it. */
+	_exit(wrong);
+}
+
+static void read_counter(void *unused)
+{
+	int fd = tick_open("counter", O_RDONLY);
+	uint64_t before = 0, counter;
+	char text[32];
+
+	for (;;) {
+		if (pread(fd, text, sizeof(text), 0) <= 0)
+			_exit(3);
+		counter = strtoull(text, NULL, 10);
+		if (counter < before)
+			_exit(4);
+		before = counter;
+	}
+}
+
+static void run_instants(void)
+{
+	pid_t readers[2];
+	int status;
+
+	setup("enabled=1 period_ms=1");
+	readers[0] = spawn(read_counter, NULL);
+	readers[1] = spawn(read_instants, NULL);
+	waitpid(readers[1], &status, 0);
+	check(!status, "each of %u lines of stat is of one instant: %d", effort(10000), WEXITSTATUS(status));
+	check(!waitpid(readers[0], &status, WNOHANG), "and the counter never goes back: %d", WEXITSTATUS(status));
+	reap(readers, 1);
+}
+
+const struct ktest test_instants = { "instants", run_instants, .timeout_s = 600 };

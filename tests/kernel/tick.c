@@ -140,7 +140,7 @@ int tick_end(void)
 
 int machine_clean(void)
 {
-	static const char *const helpers[] = { "tick_cache", "tick_subscriber", "tick_hog" };
+	static const char *const helpers[] = { "tick_cache", "tick_subscriber", "tick_hog", "peers" };
 	struct dirent *entry;
 	DIR *dir;
 	int err;
@@ -191,6 +191,17 @@ int file_write(const char *path, const char *text)
 		err = errno;
 	close(fd);
 	return err;
+}
+
+long long meminfo_kb(const char *line)
+{
+	char text[8192], *at;
+	int err = file_read("/proc/meminfo", text, sizeof(text));
+
+	at = err ? NULL : strstr(text, line);
+	if (!at)
+		require(false, "/proc/meminfo has %s", line);
+	return strtoll(at + strlen(line), NULL, 10);
 }
 
 static const char *tick_path(const char *name)

@@ -290,17 +290,6 @@ const struct ktest test_day = {
 	"day", run_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
 };
 
-/* kB of a line of /proc/meminfo. */
-static long long meminfo(const char *line)
-{
-	char text[4096], *at;
-
-	require(!file_read("/proc/meminfo", text, sizeof(text)), "/proc/meminfo");
-	at = strstr(text, line);
-	require(at, "%s", line);
-	return strtoll(at + strlen(line), NULL, 10);
-}
-
 /* The mean lateness of the next hour, in ns. */
 static uint64_t hour_of_lateness(void)
 {
@@ -331,12 +320,12 @@ static void run_soak(void)
 	from = now_ns(CLOCK_MONOTONIC);
 	tick_set("enabled", "1");
 	first = hour_of_lateness();
-	slab = meminfo("Slab:");
-	vmalloc = meminfo("VmallocUsed:");
+	slab = meminfo_kb("Slab:");
+	vmalloc = meminfo_kb("VmallocUsed:");
 	sleep_ns((hours - 2) * 3600 * NSEC_PER_SEC);
 	last = hour_of_lateness();
-	slab = meminfo("Slab:") - slab;
-	vmalloc = meminfo("VmallocUsed:") - vmalloc;
+	slab = meminfo_kb("Slab:") - slab;
+	vmalloc = meminfo_kb("VmallocUsed:") - vmalloc;
 	tick_set("enabled", "0");
 	passed = (now_ns(CLOCK_MONOTONIC) - from) / NSEC_PER_SEC;
 

@@ -120,10 +120,14 @@ static void run_cycles(void)
 		refused += err != 0;
 		if (err)
 			require(false, "cycle %u unloads: %s", i, strerror(err));
+		if (i % 50 == 49) {
+			note("%u cycles", i + 1);
+			fflush(stdout);
+		}
 	}
 	reap(others, ARRAY_SIZE(others));
 	check(!refused, "%u load/unload cycles at 1 ms under readers, writers and pollers", cycles);
 	check(ticked > cycles / 4, "it ticked in %u of them", ticked);
 }
 
-const struct ktest test_cycles = { "cycles", run_cycles, .timeout_s = 900 };
+const struct ktest test_cycles = { "cycles", run_cycles, .timeout_s = 3600 };

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 
+import arm64
 import debug
 
 SUITES = {
@@ -143,6 +144,9 @@ def recipe_key(*parts):
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
+# The system's programs: mmdebstrap starts a python for each package, and what a user's PATH has in its place may be slow to start.
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+
 # What it mounts and starts is gone with it, however it ends.
 APART = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
@@ -160,7 +164,7 @@ def make(name, suite, extra, packages, script):
         recipe = beside(folder, ".sh")
         recipe.write_text(script, encoding="ascii")
         run_quietly(
-            as_root(["env", f"SCRIPT={recipe}", f"TARGET={extra or ''}", *APART, "--mount-proc", "mmdebstrap", "--mode=root",
+            as_root(["env", PATH, f"SCRIPT={recipe}", f"TARGET={extra or ''}", *APART, "--mount-proc", "mmdebstrap", "--mode=root",
                      "--variant=apt", f"--include={','.join(packages)}", *apt_options(),
                      "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                      f"--customize-hook={unpack}", *EXPIRED.get(suite, []), suite, str(partial), *sources(suite, extra)]),
@@ -170,12 +174,16 @@ def make(name, suite, extra, packages, script):
 
 
 def root(kernel):
-    """The folder of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS; or one of
-    debug.KERNELS."""
+    """The folder of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS, or "-clang"
+    with that beside; or one of debug.KERNELS; or "arm64"."""
+    if kernel == "arm64":
+        return make(kernel, *SUITES[arm64.KERNEL], arm64.PACKAGES, arm64.UNPACK)
     if kernel in debug.KERNELS:
         source, packages, script = debug.recipe(kernel)
         return make(f"debug-{kernel}", *SUITES[source], packages, script)
     series, _, flavour = kernel.partition("-")
+    if flavour == "clang":
+        return make(kernel, *SUITES[series], [*PACKAGES, "clang"], UNPACK_KERNEL)
     headers = f"linux-headers-{flavour}-amd64" if flavour else "linux-headers-amd64"
     return make(kernel, *SUITES[series], PACKAGES, UNPACK_KERNEL.replace("linux-headers-amd64", headers))
 

@@ -31,7 +31,7 @@ MODES = {
     "races": ["-accel", "tcg,thread=multi", "-smp", "2"],
     "sleep": ["-accel", "tcg,thread=single", "-smp", "1"],
     "virtual": ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
-                "-rtc", "clock=vm,base=2026-01-01T00:00:00"],
+                "-rtc", "clock=vm,base=2026-01-01T00:00:00", "-seed", "1"],
 }
 # Pressure accounting (psi) is 600 instructions in every wake-up of anything, ours or not: off where time
 # is measured. What a stock kernel checks when it is asked to; they cost time, so not where time is measured.
@@ -80,7 +80,7 @@ def version():
     raise RuntimeError("dkms.conf names no PACKAGE_VERSION")
 
 
-def _with_sources(kernel, source, script, *arguments, beside=None):
+def with_sources(kernel, source, script, *arguments, beside=None):
     """Run a script in a kernel's root after `make install-source` into it ($1 is where); returns what it printed.
 
     A folder that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
@@ -124,7 +124,7 @@ make -C "/lib/modules/$2/build" M="$1/src" C=2 \\
 
 def build_dkms(kernel, source=TOP):
     """Build the module as DKMS does where the package is installed; returns the module."""
-    done, files = _with_sources(kernel, source, DKMS)
+    done, files = with_sources(kernel, source, DKMS)
     if done.returncode or not files:
         raise RuntimeError(f"DKMS did not build for Linux {kernel}:\n{done.stdout}")
     return _unpacked(*files.popitem())
@@ -132,7 +132,7 @@ def build_dkms(kernel, source=TOP):
 
 def build_log(kernel, script=WARNINGS, source=TOP):
     """Build with every warning on; returns what make said."""
-    done, _ = _with_sources(kernel, source, script)
+    done, _ = with_sources(kernel, source, script)
     if done.returncode:
         raise RuntimeError(f"make W=1 failed for Linux {kernel}:\n{done.stdout}")
     return done.stdout
@@ -154,23 +154,71 @@ cp /share/beside/*.ko /share/out
 
 def build_others(kernel):
     """Build tests/kernel/modules against the symbols that ours exports; returns them by file name, and make's words."""
-    done, files = _with_sources(kernel, TOP, OTHERS, beside=TOP / "tests" / "kernel" / "modules")
+    done, files = with_sources(kernel, TOP, OTHERS, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
         raise RuntimeError(f"modules that use ours do not build for Linux {kernel}:\n{done.stdout}")
     return files, done.stdout
 
 
-# A debug kernel has no DKMS.
-DEBUG = """
-make -C "/lib/modules/$2/build" M="$1/src" modules
-make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
+PEERS = """
+make -C "/lib/modules/$2/build" M=/share/beside TICK_SRC="$1/src" modules
+cp /share/beside/*.ko /share/out
+"""
+
+
+def build_peers(kernel):
+    """Build tests/bench/modules; returns them by file name."""
+    done, files = with_sources(kernel, TOP, PEERS, beside=TOP / "tests" / "bench" / "modules")
+    if done.returncode:
+        raise RuntimeError(f"peers do not build for Linux {kernel}:\n{done.stdout}")
+    return files
+
+
+# By a compiler that the kernel was not built by: of its options, less those that are gcc's alone. objtool misses what they do.
+CLANG = r"""
+cat > /tmp/clang << 'END'
+#!/bin/sh
+for word; do
+    shift
+    case $word in
+        -mfunction-return=*|-fconserve-stack|-mrecord-mcount) ;;
+        -ftrivial-auto-var-init=zero) set -- "$@" "$word" -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang ;;
+        *) set -- "$@" "$word" ;;
+    esac
+done
+exec clang "$@" -Wno-unknown-warning-option -Wno-unused-command-line-argument
+END
+chmod +x /tmp/clang
+make -C "/lib/modules/$2/build" M="$1/src" CC=/tmp/clang W=1 modules
+make -C "/lib/modules/$2/build" M=/share/beside CC=/tmp/clang ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
 """
 
 
-def build_debug(kernel, source=TOP):
-    """All modules for a debug kernel, by file name."""
-    done, files = _with_sources(kernel, source, DEBUG, beside=TOP / "tests" / "kernel" / "modules")
+def build_clang(kernel):
+    """All modules by clang, by file name, and make's words."""
+    done, files = with_sources(kernel, TOP, CLANG, beside=TOP / "tests" / "kernel" / "modules")
+    if done.returncode:
+        raise RuntimeError(f"clang does not build for Linux {kernel}:\n{done.stdout}")
+    return files, done.stdout
+
+
+# A debug kernel has no DKMS. Where lines that ran are counted, what maps the counts to lines comes beside the modules.
+DEBUG = """
+make -C "/lib/modules/$2/build" M="$1/src" $4 modules
+make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
+cp "$1"/src/*.ko /share/beside/*.ko /share/out
+find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
+"""
+
+
+# Not a branch for each of UBSAN's checks.
+COUNTED = "GCOV_PROFILE=y UBSAN_SANITIZE=n"
+
+
+def build_debug(kernel, source=TOP, options=""):
+    """All modules for a debug kernel, and what goes with them, by file name."""
+    done, files = with_sources(kernel, source, DEBUG, options, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
         raise RuntimeError(f"modules do not build for the debug kernel {kernel}:\n{done.stdout}")
     return files
@@ -225,9 +273,9 @@ def tool():
     return with_libraries(made(TOP / "tools", "sched-tick"))
 
 
-def _initramfs(path, files):
+def _initramfs(path, files, busybox=None):
     """An archive of busybox, /init, and files: {name: (content, mode)}."""
-    busybox = shutil.which("busybox") or "/bin/busybox"
+    busybox = busybox or shutil.which("busybox") or "/bin/busybox"
     with tempfile.TemporaryDirectory() as folder:
         tree = pathlib.Path(folder)
         (tree / "bin").mkdir()
@@ -245,6 +293,8 @@ def _initramfs(path, files):
 
 class Machine:
     """A kernel, a module and a mode; boot() as often as wanted."""
+
+    busybox = None      # this machine's own
 
     def __init__(self, kernel, mode, module, others=None):
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
@@ -271,7 +321,7 @@ class Machine:
         configfs = kernel_module(self.kernel, "fs/configfs/configfs")
         if configfs:
             files["configfs.ko"] = (configfs, 0o644)
-        _initramfs(f"{folder}/initramfs", files)
+        _initramfs(f"{folder}/initramfs", files, self.busybox)
 
     def boot(self, job, timeout=600, echo=False, options="", label=None):
         """Boot, run a shell script as /job, and return a Result. Its logs are kept under the label."""

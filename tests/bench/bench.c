@@ -1,0 +1,774 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a tick costs and how late it is, beside others who do something every so
+ * often. In virtual time, where an instruction is a nanosecond: lines of
+ *	# figure NAME VALUE
+ * tests/bench/bench.py makes a table of them.
+ *
+ * What something costs is what it takes from a program that runs when nothing
+ * else does, so whoever is woken, switched to and switched from is in it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../kernel/ktest.h"
+
+#define BENCH_SAMPLES	5000
+
+static void figure(double value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void figure(double value, const char *format, ...)
+{
+	char name[128];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	note("figure %s %.1f", name, value);
+}
+
+/* A program that counts how far it comes. */
+
+static volatile uint64_t *turns;
+
+static void burner(void *policy)
+{
+	struct sched_param none = { };
+
+	sched_setscheduler(0, *(int *)policy, &none);
+	for (;;)
+		(*turns)++;
+}
+
+static pid_t burn(int policy)
+{
+	if (!turns)
+		turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(turns != MAP_FAILED, "memory is shared");
+	return spawn(burner, &policy);
+}
+
+/* Until an instant that lies the same to jiffies and to multiples of our periods. */
+static void sleep_to_grid(void)
+{
+	int64_t grid_ns = 200 * NSEC_PER_MSEC, now = now_ns(CLOCK_MONOTONIC);
+
+	sleep_ns(grid_ns - now % grid_ns + 2 * NSEC_PER_MSEC + NSEC_PER_MSEC / 2);
+}
+
+static double turns_in(int64_t duration_ns)
+{
+	uint64_t before;
+
+	sleep_to_grid();
+	before = *turns;
+	sleep_ns(duration_ns);
+	return *turns - before;
+}
+
+/* What a change leaves to be done, such as telling of it, comes up to a second later, if it is one change. */
+static void settle(void)
+{
+	sleep_ns(NSEC_PER_SEC * 5 / 4);
+}
+
+static double undisturbed;
+
+/* Instructions a second that others take from the burner. */
+static double taken_in(int64_t seconds)
+{
+	return (1 - turns_in(seconds * NSEC_PER_SEC) / (seconds * undisturbed)) * NSEC_PER_SEC;
+}
+
+/* How many runs there were, and how many there should be by now. */
+struct runs {
+	uint64_t done, due;
+};
+
+/* What a run costs of what counts its runs, at 1 ms, and what share there was of those that were due: in the same second. */
+static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
+{
+	struct runs from, to;
+	uint64_t left;
+
+	sleep_to_grid();
+	from = read_runs();
+	left = *turns;
+	sleep_ns(NSEC_PER_SEC);
+	left = *turns - left;
+	to = read_runs();
+	figure((1 - left / undisturbed) * NSEC_PER_SEC / (to.done - from.done), "cost/%s", who);
+	figure(100.0 * (to.done - from.done) / (to.due - from.due), "delivered/%s", who);
+}
+
+static pid_t begin_costs(void)
+{
+	pid_t pid = burn(SCHED_IDLE);
+
+	turns_in(NSEC_PER_SEC);
+	undisturbed = turns_in(NSEC_PER_SEC);
+	return pid;
+}
+
+/* How late, from samples. */
+
+static int ascending(const void *left, const void *right)
+{
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static const unsigned int percentiles[] = { 1, 10, 25, 50, 75, 90, 99 };
+
+static void lateness(const char *who, uint32_t *samples, size_t count)
+{
+	double sum = 0;
+
+	require(count > 10, "%s: %zu samples", who, count);
+	/* The first ones load the caches of the kernel: leave them out. */
+	samples += 5;
+	count -= 5;
+	for (size_t i = 0; i < count; i++)
+		sum += samples[i];
+	qsort(samples, count, sizeof(*samples), ascending);
+	figure(sum / count, "lateness_ns/mean/%s", who);
+	for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
+		figure(samples[count * percentiles[i] / 100], "lateness_ns/p%02u/%s", percentiles[i], who);
+	figure(samples[count - 1], "lateness_ns/max/%s", who);
+}
+
+/* Ours: what the tracepoint says. */
+static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
+{
+	static uint32_t samples[BENCH_SAMPLES];
+	unsigned long long late_ns;
+	char line[512], *at;
+	size_t number = 0;
+	FILE *trace;
+
+	trace_begin("sched_tick_tick/");
+	tick_set("enabled", "1");
+	sleep_ns(count * period_ns + period_ns / 2);
+	tick_set("enabled", "0");
+	trace = trace_end("sched_tick_tick/");
+	while (number < BENCH_SAMPLES && fgets(line, sizeof(line), trace)) {
+		at = strstr(line, " lateness_ns=");
+		if (at && sscanf(at, " lateness_ns=%llu", &late_ns) == 1)
+			samples[number++] = late_ns;
+	}
+	fclose(trace);
+	lateness(who, samples, number);
+}
+
+/* Peers that are modules. */
+
+static void peer_load(const char *parameters)
+{
+	int err = helper_load("peers", parameters);
+
+	require(!err, "peers.ko %s: %s", parameters, err ? strerror(err) : "loaded");
+}
+
+static void peer_lateness(const char *who, const char *parameters, int64_t seconds)
+{
+	static uint32_t samples[BENCH_SAMPLES];
+	size_t number = 0;
+	FILE *file;
+
+	peer_load(parameters);
+	sleep_ns(seconds * NSEC_PER_SEC);
+	file = fopen("/sys/kernel/debug/peers/samples", "r");
+	require(file, "samples can be read");
+	while (number < BENCH_SAMPLES && fscanf(file, "%u", &samples[number]) == 1)
+		number++;
+	fclose(file);
+	require(!module_remove("peers"), "peers unload");
+	lateness(who, samples, number);
+}
+
+/* Peers that are programs. */
+
+static struct {
+	unsigned int count;
+	uint32_t samples[BENCH_SAMPLES];
+} *looped;
+
+static void timerfd_loop(void *unused)
+{
+	struct itimerspec every = { .it_interval.tv_nsec = NSEC_PER_MSEC };
+	int64_t due = now_ns(CLOCK_MONOTONIC) + NSEC_PER_MSEC;
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	uint64_t expired;
+
+	every.it_value.tv_sec = due / NSEC_PER_SEC;
+	every.it_value.tv_nsec = due % NSEC_PER_SEC;
+	timerfd_settime(fd, TFD_TIMER_ABSTIME, &every, NULL);
+	while (read(fd, &expired, sizeof(expired)) == sizeof(expired)) {
+		due += (expired - 1) * NSEC_PER_MSEC;
+		if (looped->count < BENCH_SAMPLES)
+			looped->samples[looped->count++] = now_ns(CLOCK_MONOTONIC) - due;
+		due += NSEC_PER_MSEC;
+	}
+}
+
+static pid_t timerfd_begin(void)
+{
+	looped = mmap(NULL, sizeof(*looped), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(looped != MAP_FAILED, "memory is shared");
+	return spawn(timerfd_loop, NULL);
+}
+
+static void execute(void *words)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	dup2(null, 0);
+	dup2(null, 2);
+	dup2(null, 1);
+	execvp(((char **)words)[0], words);
+	_exit(127);
+}
+
+#define RUN(...)	((char *[]){ __VA_ARGS__, NULL })
+
+#define CYCLICTEST(policy)	"cyclictest", "-q", "-m", "-t1", "-i1000", policy
+#define FIFO		"-p80"
+#define OTHER		"--policy=other"
+
+/* Its own words: mean and worst; and its histogram, in whole us. */
+static void cyclictest_lateness(const char *who, const char *policy)
+{
+	long mean = -1, worst = -1, us, count, below = 0;
+	size_t next = 0;
+	char command[256], line[512], *at;
+	FILE *output;
+
+	snprintf(command, sizeof(command), "cyclictest -q -N -m -t1 -i1000 -l %d %s", BENCH_SAMPLES, policy);
+	output = popen(command, "r");
+	while (output && fgets(line, sizeof(line), output)) {
+		at = strstr(line, "Avg:");
+		if (at)
+			sscanf(at, "Avg:%ld Max:%ld", &mean, &worst);
+	}
+	require(output && !pclose(output) && worst >= 0, "%s", command);
+	figure(mean, "lateness_ns/mean/%s", who);
+	figure(worst, "lateness_ns/max/%s", who);
+
+	snprintf(command, sizeof(command), "cyclictest -q -m -t1 -i1000 -h 2000 -l %d %s", BENCH_SAMPLES, policy);
+	output = popen(command, "r");
+	while (output && fgets(line, sizeof(line), output))
+		if (next < ARRAY_SIZE(percentiles) && sscanf(line, "%ld %ld", &us, &count) == 2)
+			for (below += count; next < ARRAY_SIZE(percentiles) &&
+			     below >= BENCH_SAMPLES * (long)percentiles[next] / 100; next++)
+				figure((us + 1) * 1000, "lateness_ns/p%02u/%s", percentiles[next], who);
+	require(output && !pclose(output) && next == ARRAY_SIZE(percentiles), "%s", command);
+}
+
+/* At 1 ms each, one after the other. */
+
+static void cost(const char *who, double per_s)
+{
+	figure(taken_in(1) / per_s, "cost/%s", who);
+}
+
+static struct runs our_runs(void)
+{
+	struct tick_stat stat = tick_stat();
+
+	return (struct runs){ stat.counter, stat.counter + stat.missed };
+}
+
+static void our_cost(const char *who)
+{
+	tick_set("enabled", "1");
+	settle();
+	cost_of_runs(who, our_runs);
+	tick_set("enabled", "0");
+}
+
+/* Which timers and works of the module ran in a while: what does not run takes no instruction. */
+static unsigned int runs_in(int64_t duration_ns)
+{
+	static const char *const events[] = { "timer", "workqueue" };
+	unsigned int runs = 0;
+	char path[128], line[512];
+	FILE *trace;
+
+	for (int on = 1; on >= 0; on--) {
+		for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
+			snprintf(path, sizeof(path), "/sys/kernel/tracing/events/%s/enable", events[i]);
+			if (file_write(path, on ? "1" : "0"))
+				require(false, "%s can be written", path);
+		}
+		if (on)
+			sleep_ns(duration_ns);
+	}
+	trace = fopen("/sys/kernel/tracing/trace", "r");
+	require(trace, "the trace can be read");
+	while (fgets(line, sizeof(line), trace))
+		runs += strstr(line, "[sched_tick]") != NULL;
+	fclose(trace);
+	fclose(fopen("/sys/kernel/tracing/trace", "w"));
+	return runs;
+}
+
+static void run_bench_tick(void)
+{
+	pid_t pid;
+
+	setup("enabled=0 period_ms=1");
+	settle();
+	figure(runs_in(60 * NSEC_PER_SEC), "runs/disabled");
+	tick_set("enabled", "1");
+	require(runs_in(NSEC_PER_SEC) >= 2000, "what runs is seen");
+	tick_set("enabled", "0");
+
+	pid = begin_costs();
+	our_cost("ours");
+	tick_set("notify", "1");
+	our_cost("ours_notify");
+	tick_set("notify", "0");
+	tick_set("stall_ms", "1000");
+	our_cost("ours_stall");
+	tick_set("stall_ms", "0");
+	tick_set("precise", "0");
+	our_cost("ours_wheel");
+	tick_set("precise", "1");
+	reap(&pid, 1);
+
+	our_lateness("ours", BENCH_SAMPLES, NSEC_PER_MSEC);
+	pid = burn(SCHED_OTHER);
+	our_lateness("ours_hogged", BENCH_SAMPLES, NSEC_PER_MSEC);
+	reap(&pid, 1);
+	tick_set("period_ms", "100");
+	tick_set("precise", "0");
+	our_lateness("ours_wheel", 300, 100 * NSEC_PER_MSEC);
+}
+
+const struct ktest test_bench_tick = {
+	"bench_tick", run_bench_tick, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};
+
+static struct runs peer_runs(void)
+{
+	return (struct runs){ helper_u64("peers", "runs"), now_ns(CLOCK_MONOTONIC) / NSEC_PER_MSEC };
+}
+
+static void peer_cost(const char *who, const char *parameters)
+{
+	peer_load(parameters);
+	sleep_ns(NSEC_PER_SEC / 10);
+	cost_of_runs(who, peer_runs);
+	require(!module_remove("peers"), "peers unload");
+}
+
+static void program_cost(const char *who, char **words)
+{
+	pid_t pid = spawn(execute, words);
+
+	sleep_ns(NSEC_PER_SEC / 2);
+	require(!kill(pid, 0), "%s runs", who);
+	cost(who, 1000);
+	reap(&pid, 1);
+}
+
+static void run_bench_peers(void)
+{
+	pid_t pid, other;
+
+	pid = begin_costs();
+	peer_cost("requeue", "what=requeue");
+	peer_cost("hrtimer", "what=hrtimer");
+	peer_cost("work", "what=work");
+	other = timerfd_begin();
+	sleep_ns(NSEC_PER_SEC / 10);
+	cost("timerfd", 1000);
+	reap(&other, 1);
+	program_cost("cyclictest_fifo", RUN(CYCLICTEST(FIFO)));
+	program_cost("cyclictest_other", RUN(CYCLICTEST(OTHER)));
+	/* Ten turns a second. */
+	other = spawn(execute, RUN("sh", "-c", "while sleep 0.1; do cat /proc/uptime; done"));
+	sleep_ns(NSEC_PER_SEC);
+	cost("shell", 10);
+	reap(&other, 1);
+	reap(&pid, 1);
+
+	peer_lateness("requeue", "what=requeue", 40);
+	peer_lateness("work", "what=timed", 5);
+	other = timerfd_begin();
+	sleep_ns((BENCH_SAMPLES + 10) * NSEC_PER_MSEC);
+	reap(&other, 1);
+	lateness("timerfd", looped->samples, looped->count);
+	cyclictest_lateness("cyclictest_fifo", FIFO);
+	cyclictest_lateness("cyclictest_other", OTHER);
+	pid = burn(SCHED_OTHER);
+	cyclictest_lateness("cyclictest_fifo_hogged", FIFO);
+	cyclictest_lateness("cyclictest_other_hogged", OTHER);
+	reap(&pid, 1);
+}
+
+const struct ktest test_bench_peers = {
+	"bench_peers", run_bench_peers, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};
+
+/* Many at once. */
+
+static void many_cost(unsigned int count, bool aligned)
+{
+	const char *how = aligned ? "aligned" : "scattered";
+	/* A thousand ticks a second, however many tickers they are of. */
+	const unsigned int period_ms = count;
+	uint64_t ticks = 0, missed = 0;
+
+	make_all(count);
+	for (unsigned int i = 0; i < count; i++) {
+		tick_choose(numbered(i));
+		tick_set("phase_ms", "0");
+		tick_set_number("period_ms", period_ms);
+		tick_set_number("phase_ms", aligned ? 0 : i);
+		tick_set("enabled", "1");
+	}
+	tick_choose(numbered(0));
+	sleep_ns(3 * NSEC_PER_SEC);
+	figure(taken_in(count > 1000 ? 10 : 1) / 1000, "cost_many/%s/%u", how, count);
+	for (unsigned int i = 0; i < count; i++) {
+		struct tick_stat stat;
+
+		tick_choose(numbered(i));
+		stat = tick_stat();
+		ticks += stat.counter;
+		missed += stat.missed;
+	}
+	figure(100.0 * ticks / (ticks + missed), "delivered_many/%s/%u", how, count);
+	set_all(count, "enabled", "0");
+	remove_all(count);
+}
+
+/* The same of timers, each with a work that does nothing. */
+static void floor_of_many(unsigned int count, unsigned int apart_ms)
+{
+	char parameters[96];
+
+	snprintf(parameters, sizeof(parameters), "what=work count=%u period_ms=%u apart_ms=%u", count, count,
+		 apart_ms);
+	peer_load(parameters);
+	sleep_ns(NSEC_PER_SEC + count * NSEC_PER_MSEC);
+	figure(taken_in(count > 1000 ? 10 : 1) / 1000, "floor_many/%s/%u", apart_ms ? "scattered" : "aligned", count);
+	require(!module_remove("peers"), "peers unload");
+}
+
+struct slab {
+	char name[64];
+	long long active, size;
+};
+
+/* Of what a kind of object takes, or of everything; in bytes. */
+static size_t slabs(struct slab *all, size_t size)
+{
+	FILE *file = fopen("/proc/slabinfo", "r");
+	char line[512];
+	size_t count = 0;
+
+	require(file, "/proc/slabinfo");
+	while (count < size && fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %lld %*d %lld", all[count].name, &all[count].active,
+			   &all[count].size) == 3)
+			count++;
+	fclose(file);
+	return count;
+}
+
+static void settle_memory(void)
+{
+	file_write("/proc/sys/vm/drop_caches", "2");
+	sleep_ns(2 * NSEC_PER_SEC);
+}
+
+static void memory_of(unsigned int count)
+{
+	static struct slab before[512], after[512];
+	long long slab_kb, vmalloc_kb;
+	size_t kinds;
+	double bytes;
+
+	settle_memory();
+	slab_kb = meminfo_kb("Slab:");
+	vmalloc_kb = meminfo_kb("VmallocUsed:") + meminfo_kb("Percpu:");
+	kinds = slabs(before, ARRAY_SIZE(before));
+	make_all(count);
+	settle_memory();
+	figure((meminfo_kb("Slab:") - slab_kb) * 1024.0 / count, "memory/slab");
+	figure((meminfo_kb("VmallocUsed:") + meminfo_kb("Percpu:") - vmalloc_kb) * 1024.0 / count, "memory/vmalloc");
+	require(slabs(after, ARRAY_SIZE(after)) == kinds, "the same kinds of objects as before");
+	for (size_t i = 0; i < kinds; i++) {
+		bytes = (double)(after[i].active - before[i].active) * after[i].size / count;
+		if (bytes >= 16)
+			figure(bytes, "memory_of/%s", after[i].name);
+	}
+}
+
+/* ns of a mkdir and of a rmdir, of items below a folder. */
+static void births(const char *who, const char *folder, unsigned int count)
+{
+	int64_t begun[3];
+	char path[PATH_MAX];
+
+	begun[0] = now_ns(CLOCK_MONOTONIC);
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, numbered(i));
+		if (mkdir(path, 0755))
+			require(false, "mkdir %s: %s", path, strerror(errno));
+	}
+	begun[1] = now_ns(CLOCK_MONOTONIC);
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, numbered(i));
+		if (rmdir(path))
+			require(false, "rmdir %s: %s", path, strerror(errno));
+	}
+	begun[2] = now_ns(CLOCK_MONOTONIC);
+	figure((double)(begun[1] - begun[0]) / count, "mkdir/%s/%u", who, count);
+	figure((double)(begun[2] - begun[1]) / count, "rmdir/%s/%u", who, count);
+}
+
+static void run_bench_many(void)
+{
+	static const unsigned int counts[] = { 1, 10, 100, 1000, 10000 };
+	const unsigned int most = effort(10000);
+	pid_t pid;
+
+	require(!module_load("enabled=0 max_tickers=10000"), "module loads");
+	pid = begin_costs();
+	memory_of(most);
+	remove_all(most);
+	for (size_t i = 0; i < ARRAY_SIZE(counts) && counts[i] <= most; i++) {
+		many_cost(counts[i], true);
+		many_cost(counts[i], false);
+	}
+	births("ours", KTEST_CONFIGFS, most);
+	require(!module_unload(), "module unloads");
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts) && counts[i] <= most; i++) {
+		floor_of_many(counts[i], 0);
+		floor_of_many(counts[i], 1);
+	}
+	reap(&pid, 1);
+	peer_load("what=bare");
+	births("bare", "/sys/kernel/config/bare", most);
+	require(!module_remove("peers"), "peers unload");
+}
+
+const struct ktest test_bench_many = {
+	"bench_many", run_bench_many, .timeout_s = 3000, .needs_virtual = true, .on_request = true
+};
+
+/* Reading. */
+
+static double read_ns(const char *path)
+{
+	const int times = 1000;
+	char text[4096];
+	int64_t begun;
+	int fd = open(path, O_RDONLY);
+
+	require(fd >= 0, "%s opens", path);
+	begun = now_ns(CLOCK_MONOTONIC);
+	for (int i = 0; i < times; i++)
+		if (pread(fd, text, sizeof(text), 0) <= 0)
+			require(false, "%s reads", path);
+	begun = now_ns(CLOCK_MONOTONIC) - begun;
+	close(fd);
+	return (double)begun / times;
+}
+
+static double command_ns(char **words)
+{
+	int64_t begun = now_ns(CLOCK_MONOTONIC);
+	pid_t pid = spawn(execute, words);
+	int status;
+
+	waitpid(pid, &status, 0);
+	require(WIFEXITED(status) && !WEXITSTATUS(status), "%s ends well: %d", words[0], status);
+	return now_ns(CLOCK_MONOTONIC) - begun;
+}
+
+/* What an exporter reads when there is no stat, and writes. */
+#define FILES	"enabled", "period_ms", "counter", "missed", "stalls", "lateness/sum_ns", "lateness/max_ns", \
+		"lateness/histogram", "alarm_lateness/sum_ns", "alarm_lateness/histogram"
+
+static void separate_files(void *folder)
+{
+	static const char *const files[] = { FILES };
+	char path[PATH_MAX], text[4096];
+	FILE *out = fopen("/tmp/loop.prom", "w");
+	struct dirent *entry;
+	DIR *dir = opendir(folder);
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+			snprintf(path, sizeof(path), "%s/%s/%s", (char *)folder, entry->d_name, files[i]);
+			if (!file_read(path, text, sizeof(text)))
+				fprintf(out, "sched_tick_%zu{ticker=\"%s\"} %s", i, entry->d_name, text);
+		}
+	}
+	fclose(out);
+}
+
+static double loop_ns(void)
+{
+	int64_t begun = now_ns(CLOCK_MONOTONIC);
+	pid_t pid = spawn(separate_files, KTEST_TICKERS);
+
+	waitpid(pid, NULL, 0);
+	return now_ns(CLOCK_MONOTONIC) - begun;
+}
+
+static void run_bench_read(void)
+{
+	static const unsigned int counts[] = { 1, 100, 1000 };
+	char *shell[] = { "sh", "-c", "cd " KTEST_TICKERS "; for t in *; do for f in "
+		"enabled period_ms counter missed stalls lateness/sum_ns lateness/max_ns lateness/histogram "
+		"alarm_lateness/sum_ns alarm_lateness/histogram; do "
+		"echo \"sched_tick{ticker=\\\"$t\\\"} $(cat $t/$f)\"; done; done > /tmp/shell.prom", NULL };
+
+	setup("enabled=0 period_ms=1");
+	tick_set("enabled", "1");
+	sleep_ns(NSEC_PER_SEC);
+	tick_set("enabled", "0");
+	figure(read_ns(KTEST_ROOT "/stat"), "read/stat");
+	figure(read_ns(KTEST_ROOT "/counter"), "read/counter");
+	peer_load("what=bare");
+	mkdir("/sys/kernel/config/bare/b", 0755);
+	figure(read_ns("/sys/kernel/bare/b/a"), "read/bare");
+	rmdir("/sys/kernel/config/bare/b");
+	require(!module_remove("peers"), "peers unload");
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		make_all(counts[i]);
+		/* Once to have it all in the caches of the kernel. */
+		for (int warm = 0; warm < 2; warm++) {
+			double ours = command_ns(RUN("sched-tick", "export", "-o", "/tmp/sched_tick.prom"));
+			double loop = loop_ns();
+
+			if (!warm)
+				continue;
+			figure(ours, "export/ours/%u", counts[i]);
+			figure(loop, "export/loop/%u", counts[i]);
+		}
+		figure(command_ns(shell), "export/shell/%u", counts[i]);
+		remove_all(counts[i]);
+	}
+}
+
+const struct ktest test_bench_read = {
+	"bench_read", run_bench_read, .timeout_s = 3000, .needs_virtual = true, .on_request = true
+};
+
+/* A day at 1 s. Drift: how much later the last turn came than so many periods after the first. */
+
+static struct {
+	unsigned int count;
+	int64_t first_ns, last_ns;
+} *woken;
+
+static void note_turn(int index)
+{
+	woken[index].last_ns = now_ns(CLOCK_MONOTONIC);
+	if (!woken[index].count++)
+		woken[index].first_ns = woken[index].last_ns;
+}
+
+static void woken_by_counter(void *unused)
+{
+	struct pollfd poller = { .fd = tick_open("counter", O_RDONLY), .events = POLLPRI };
+	char text[32];
+
+	for (;;) {
+		pread(poller.fd, text, sizeof(text), 0);
+		if (poll(&poller, 1, -1) == 1)
+			note_turn(0);
+	}
+}
+
+static void woken_by_timerfd(void *unused)
+{
+	struct itimerspec every = { .it_interval.tv_sec = 1, .it_value.tv_sec = 1 };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+	uint64_t expired;
+
+	timerfd_settime(fd, 0, &every, NULL);
+	while (read(fd, &expired, sizeof(expired)) == sizeof(expired))
+		note_turn(1);
+}
+
+static void drift(const char *who, int index)
+{
+	int64_t passed_ns = woken[index].last_ns - woken[index].first_ns;
+
+	require(woken[index].count > 1, "%s: %u turns", who, woken[index].count);
+	figure(passed_ns - (woken[index].count - 1) * NSEC_PER_SEC, "drift_ns/%s", who);
+}
+
+static void run_bench_day(void)
+{
+	const int64_t seconds = effort(86400);
+	int64_t begun;
+	pid_t pids[2];
+	uint64_t runs;
+
+	woken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(woken != MAP_FAILED, "memory is shared");
+	setup("enabled=0 period_ms=1000");
+	tick_set("notify", "1");
+	pids[0] = spawn(woken_by_counter, NULL);
+	pids[1] = spawn(woken_by_timerfd, NULL);
+	peer_load("what=requeue period_ms=1000");
+	begun = now_ns(CLOCK_MONOTONIC);
+	tick_set("enabled", "1");
+	sleep_ns(seconds * NSEC_PER_SEC + NSEC_PER_SEC / 2);
+	runs = helper_u64("peers", "runs");
+	tick_set("enabled", "0");
+	reap(pids, ARRAY_SIZE(pids));
+	drift("ours", 0);
+	drift("timerfd", 1);
+	/* It looks at no clock: what it fell short of. */
+	figure(((now_ns(CLOCK_MONOTONIC) - begun) / NSEC_PER_SEC - (double)runs) * NSEC_PER_SEC, "drift_ns/requeue");
+	figure(100.0 * tick_u64("counter") / seconds, "delivered/day");
+	require(!module_remove("peers"), "peers unload");
+}
+
+const struct ktest test_bench_day = {
+	"bench_day", run_bench_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
+};
+
+/* A timer of systemd's, four times a second, in the system below /timers: it stays until the machine goes. */
+static void run_bench_systemd(void)
+{
+	pid_t pid = begin_costs();
+
+	spawn(execute, RUN("sh", "/systemd.sh"));
+	sleep_ns(20 * NSEC_PER_SEC);
+	cost("systemd", 4);
+	require(!access("/timers/run/turned", F_OK), "the service was run");
+	reap(&pid, 1);
+}
+
+const struct ktest test_bench_systemd = {
+	"bench_systemd", run_bench_systemd, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A tick gets no dearer and no later unnoticed: what docs/bench.md promises, and what `make bench` recorded."""
+
+import json
+
+import pytest
+
+import bench
+from conftest import REFERENCE
+
+pytestmark = pytest.mark.scope("test")
+
+RECORD = json.loads(bench.RECORD.read_text(encoding="utf-8"))[REFERENCE]
+GROWTH = 1.03
+GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "lateness_ns/mean/ours", "lateness_ns/p99/ours",
+           "lateness_ns/max/ours", "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel", "cost_many/aligned/100",
+           "cost_many/scattered/100"]
+
+
+@pytest.fixture(scope="module", name="figures")
+def _figures(modules):
+    return bench.measure(REFERENCE, "bench_tick bench_many", modules(REFERENCE), effort=1)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_nothing_grew(figures, name):
+    """Not by more than 3 % over the record; a commit that has a reason to changes the record, too (`make bench`)."""
+    assert 0 < figures[name] <= RECORD[name] * GROWTH
+
+
+def test_what_is_promised_holds(figures):
+    """In instructions and ns; of a busy machine, beside cyclictest as SCHED_FIFO there."""
+    assert figures["cost/ours"] <= 7100
+    assert figures["lateness_ns/mean/ours"] <= 4000 and figures["lateness_ns/max/ours"] <= 8000
+    assert figures["lateness_ns/mean/ours_hogged"] <= 2 * RECORD["lateness_ns/mean/cyclictest_fifo_hogged"]
+    assert figures["runs/disabled"] == 0
+    assert figures["delivered/ours"] == 100
+
+
+def test_being_told_is_paid_by_who_asks_for_it(figures):
+    """And measured at all."""
+    assert figures["cost/ours_notify"] > figures["cost/ours"] + 500
+    assert figures["cost/ours_stall"] > figures["cost/ours"] + 50
+
+
+def test_the_record_keeps_the_promises():
+    """Of what takes too long to be measured here."""
+    assert RECORD["cost_many/aligned/1000"] <= 1400
+    assert RECORD["cost_many/aligned/10000"] <= RECORD["cost_many/aligned/1"]
+    assert RECORD["memory/slab"] + RECORD["memory/vmalloc"] <= 6 * 1024
+    assert sum(RECORD[f"{what}/ours/10000"] for what in ("mkdir", "rmdir")) <= 2 * sum(
+        RECORD[f"{what}/bare/10000"] for what in ("mkdir", "rmdir"))
+    # Of the process that is woken, the first and the last time differ by so little.
+    assert abs(RECORD["drift_ns/ours"]) < 50_000 and RECORD["delivered/day"] == 100
+
+
+def test_the_page_shows_the_record():
+    """docs/bench.md was written by the run that wrote the record."""
+    record = json.loads(bench.RECORD.read_text(encoding="utf-8"))
+    assert bench.PAGE.read_text(encoding="utf-8") == bench.page(record)
