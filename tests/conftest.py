@@ -4,24 +4,28 @@
 import os
 import pathlib
 import sys
+import time
 
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "vm"))
 
+import claims  # noqa: E402  pylint: disable=wrong-import-position
 import roots  # noqa: E402  pylint: disable=wrong-import-position
 import vm     # noqa: E402  pylint: disable=wrong-import-position
 
 REFERENCE = roots.REFERENCE
 # Where `make test`, too, does everything for the default ticker and for a named one.
 TWICE = (REFERENCE, roots.MATRIX[-1])
+START = time.time()
 
 
 def pytest_addoption(parser):
     parser.addoption("--kernels", help="which, with commas between")
     parser.addoption("--scope", choices=["check", "test", "long"], default="test",
                      help="check: minutes. test: everything that fits an hour. long: all of it, by hand")
+    parser.addoption("--effort", type=int, help="how much of long in-machine tests to do, in per cent, whatever the scope")
 
 
 def pytest_configure(config):
@@ -53,7 +57,8 @@ def pytest_collection_modifyitems(config, items):
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
     # The longest first, so that nobody waits for one in the end.
-    items[:] = sorted(kept, key=lambda item: (item.path.name != "test_kernels.py", REFERENCE not in group(item)))
+    items[:] = sorted(kept, key=lambda item: (item.path.name != "test_debug.py", item.path.name != "test_kernels.py",
+                                              REFERENCE not in group(item)))
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
 
@@ -81,7 +86,7 @@ def group(item):
 
 def effort(config, share):
     """How much of the long in-machine tests to do, in per cent; share is what `make test` does of them."""
-    return {"check": 2, "test": share, "long": 100}[config.getoption("scope")]
+    return config.getoption("effort") or {"check": 2, "test": share, "long": 100}[config.getoption("scope")]
 
 
 @pytest.fixture(scope="session")
@@ -130,6 +135,9 @@ def boots(modules, others, pytestconfig):
 def pytest_terminal_summary(terminalreporter):
     stats = terminalreporter.stats
     count = {name: len(stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
+    # Of a run in which something failed nothing follows.
+    for line in [] if count["failed"] + count["error"] else claims.since(START):
+        terminalreporter.write_line(line)
     terminalreporter.write_line(
         f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped")
 

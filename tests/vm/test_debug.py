@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The module on kernels that check whoever runs in them; and every allocation failed once."""
 
+import base64
 import dataclasses
 import functools
 import re
 
 import pytest
 
+import coverage
 import test_kernels
 import vm
 from conftest import TOP, effort
@@ -33,6 +35,10 @@ if [ -e "$leaks" ]; then
     cat "$leaks"
     printf '%s' "$off"
 fi
+for file in $(find /sys/kernel/debug/gcov -name '*.gcda'); do
+    echo "--- counts $file"
+    base64 < "$file"
+done
 echo '--- end'
 exit "$status"
 """
@@ -47,9 +53,11 @@ RUNS = {
     "suite": test_kernels.RUNS["races"].tests,
     "torture": ("torture",),
     "faults": ("faults", "faults_load", "faults_export"),
+    # One CPU, and time is virtual.
+    "timed": ("trace", "stalls", "subscribe"),
 }
 # Which on which; the second kernel of the same source only differs in when objects are released.
-ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("races", "suite"), ("races", "torture"),
+ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
       ("release", "suite"), ("release", "torture")]
 LONG = [("races", "suite"), ("release", "suite"), ("release", "torture")]
 
@@ -78,11 +86,14 @@ class Checked(vm.Result):
     """What such a kernel brought back, beside the report of the tests."""
     after: str      # what KUnit said
     leaks: str      # what kmemleak said
+    counts: dict    # what gcov counted, by file name
 
 
 def boot_debug(checker, files, tests, share, label):
     """What comes of in-machine tests on a debug kernel with these modules."""
-    machine = vm.Machine(checker, "races", files["sched_tick.ko"], files | vm.tool())
+    modules = {name: content for name, content in files.items() if name.endswith(".ko")}
+    mode = "virtual" if tests == " ".join(RUNS["timed"]) else "races"
+    machine = vm.Machine(checker, mode, files["sched_tick.ko"], modules | vm.tool())
     faults = "faults" in tests
     job = JOB.format(effort=share, tests=tests, after=KUNIT if faults else "")
     # What is excused may not end it.
@@ -94,8 +105,10 @@ def boot_debug(checker, files, tests, share, label):
             console = excuse.sub("", console)
     console = less_races_of_others(console)
     told = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL))
+    counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
+              for path, text in re.findall(r"^--- counts (\S+/src/\S+)\n([^-]*)", result.report, re.MULTILINE)}
     return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict, told.get("after", ""),
-                   told.get("leaks", "" if checker == "races" else "nobody looked"))
+                   told.get("leaks", "" if checker == "races" else "nobody looked"), counts)
 
 
 @pytest.fixture(scope="module", name="built")
@@ -136,13 +149,59 @@ def test_kunit(booted):
 MUTANTS = {
     "put_before_del": ("memory", "ticker.c", "\tkobject_del(&ticker->kobj);\n", "\tkobject_put(&ticker->kobj);\n"
                        "\tkobject_del(&ticker->kobj);\n", "modes", "BUG: KASAN"),
+    "unlocked_read": ("races", "ticker.c", """\traw_spin_lock_irq(&ticker->lock);
+\tif (ticker->config.enabled)
+\t\tticker->counts.missed +=
+\t\t\ttick_timeline_settle(&ticker->timeline,
+\t\t\t\t\t     tick_ticker_now(ticker));
+\tsnapshot->config = ticker->config;
+\tsnapshot->counts = ticker->counts;
+\traw_spin_unlock_irq(&ticker->lock);
+""", "\tsnapshot->config = ticker->config;\n\tsnapshot->counts = ticker->counts;\n", "instants", "BUG: KCSAN: data-race in .*tick_ticker"),
+    "mutex_in_the_tick": ("memory", "tick.c", "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n",
+                          "\tmutex_lock(&ticker->control);\n\tmutex_unlock(&ticker->control);\n"
+                          "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n", "settings",
+                          "possible circular locking"),
+    "sleeps_under_the_lock": ("memory", "control.c", "\tWRITE_ONCE(*field, value);\n\tif (ticker->config.enabled)\n",
+                              "\tWRITE_ONCE(*field, value);\n\tcond_resched();\n\tif (ticker->config.enabled)\n", "settings",
+                              "sleeping function called from invalid context"),
+    "re_arms_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
+                           "stop", r"not ok \d+ [1-9]\d* of \d+ times something moved"),
+    "forgets_the_event": ("memory", "event.c", "\tcancel_delayed_work_sync(&ticker->event->work);\n", "", "settings",
+                          "ODEBUG: free active"),
+    "drops_it_itself": ("memory", "configfs.c", "\ttick_configfs_count--;\n\tconfig_item_put(item);\n",
+                        "\ttick_configfs_count--;\n\tkfree(to_tick_item(item));\n", "names", "BUG: KASAN"),
+    "frees_by_hand": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",
+                      r"unreferenced object .*\n(.*\n)+?.*config_item_set_name"),
+    "leaves_before_the_release": ("release", "ticker.c", "\twait_for_completion(&tick_all_released);\n", "", "modes",
+                                  "unable to handle page fault"),
 }
+# That their means are at work is seen each time.
+ALWAYS = ("put_before_del", "unlocked_read")
 
 
-@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in ALWAYS else [pytest.mark.scope("long")]) for name in MUTANTS])
 def test_a_broken_module_is_found_out(name, tmp_path):
     """The module with a bug put in on purpose."""
     checker, file, right, wrong, test, said = MUTANTS[name]
     vm.copy_mutated(tmp_path, file, right, wrong)
     result = boot_debug(checker, vm.build_debug(checker, tmp_path), test, 10, f"mutant-{name}")
     assert re.search(said, "\n".join([result.console, result.report, result.leaks])), result.explain()
+
+
+@pytest.mark.scope("long")
+def test_coverage(pytestconfig):
+    """Of lines and branches no fewer are reached than were when this was written (at an effort of 5 per cent)."""
+    files = vm.build_debug("memory", options=vm.COUNTED)
+    counts = []
+    for checker, run in ON:
+        if checker == "memory":
+            # Of failed allocations all, for each is a branch.
+            share = 100 if run == "faults" else effort(pytestconfig, 5)
+            counts.append(boot_debug("memory", files, " ".join(RUNS[run]), share, f"coverage-{run}").counts)
+    found = coverage.merged(files, counts)
+    share = {}
+    for index, kind in enumerate(("lines", "branches")):
+        times = [times for each in found.values() for _, times in each[index]]
+        share[kind] = 100 * sum(count > 0 for count in times) / len(times)
+    assert share["lines"] >= 97 and share["branches"] >= 80, share

@@ -7,8 +7,7 @@ import typing
 import pytest
 
 import vm
-from conftest import REFERENCE, TOP
-
+from conftest import REFERENCE, TOP, effort
 
 
 class Run(typing.NamedTuple):
@@ -21,11 +20,11 @@ class Run(typing.NamedTuple):
 
 
 # What is true of any ticker, and what the module does as a whole.
-TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "poll", "clock", "hotplug", "unload",
+TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "instants", "poll", "clock", "hotplug", "unload",
           "cycles", "fuzz")
 MODULE = ("params", "group", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
 TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
-MODULE_IN_TIME = ("wakeups", "price", "stalls", "subscribe")
+MODULE_IN_TIME = ("wakeups", "stalls", "subscribe")
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
@@ -121,6 +120,13 @@ def test_abi_text_and_files_agree(kernel, boots):
     assert "ok" in lines and documented == dict(re.findall(r" ok \d+ (\S+) has mode \d+, is (\d+)$", lines, re.MULTILINE))
 
 
+def test_builds_without_a_doubt():
+    """W=2, of which the kernel's own headers draw a lot."""
+    log = vm.build_log(REFERENCE, vm.WARNINGS.replace("W=1", "W=12"))
+    assert "ticker.o" in log and "-Wtype-limits" in log
+    assert [line for line in warnings_of(log) if "linux-headers" not in line and not line.startswith(" ")] == []
+
+
 def test_modules_that_use_ours_build_without_a_warning(kernel):
     """Against our exported symbols, as docs/subscribe.md says."""
     files, log = vm.build_others(kernel)
@@ -155,4 +161,17 @@ def test_soak(boots):
 def test_models_of_preemption(model, boots):
     """Debian's kernel can be told which."""
     result = boots(REFERENCE, RUNS["races"]._replace(options=f"preempt={model}", full=False))
+    assert result.green, result.explain()
+
+
+@pytest.mark.scope("long")
+@pytest.mark.parametrize("series", [REFERENCE, "7.3"])
+@pytest.mark.parametrize("run", ["races", "virtual"])
+def test_built_by_clang(series, run, pytestconfig):
+    """Debian's kernel by gcc, the module by clang."""
+    files, log = vm.build_clang(f"{series}-clang")
+    assert "ticker.o" in log and [line for line in warnings_of(log) if "objtool" not in line] == []
+    run = RUNS[run]
+    job = f"export SCHED_TICK_EFFORT={effort(pytestconfig, 10)}\n/ktest {' '.join(run.tests)}\n"
+    result = vm.Machine(f"{series}-clang", run.mode, files["sched_tick.ko"], files).boot(job, timeout=3600)
     assert result.green, result.explain()

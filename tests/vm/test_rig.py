@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+import claims
 import debug
 import klog
 import test_debug
@@ -115,6 +116,16 @@ def test_a_report_is_green_only_when_whole(report, green):
     assert not vm.Result(report, BOOT + BAD[0], "pass").green
 
 
+def test_claims_are_what_was_reported():
+    """Nothing that did not pass, and no bound without a trial."""
+    report = ("    ok 1 30 load/unload cycles at 1 ms under readers\n    not ok 1 70 load/unload cycles at 1 ms under readers\n"
+              "    # seed 17\n    ok 4 in 60 s: made 12\n")
+    assert claims.of_reports({"6.1": report, "7.3": "    ok 1 all\n"}) == [
+        "6.1: 30 load/unload cycles under traffic, 60 seconds of torture, seeds 17",
+        "in all 30 load/unload cycles under traffic, 60 seconds of torture; no cycle failed, so at 95 % confidence at most 9.50% do"]
+    assert not claims.of_reports({"6.1": "    # seed 4\n"})[1:] and not claims.of_reports({})
+
+
 # What is done to the module, which test meets it, what else the kernel is told, and what must come of it. In
 # virtual time, where the same always does.
 MUTANTS = {
@@ -134,10 +145,13 @@ MUTANTS = {
     "any_name": ("configfs.c", " ||\n\t    strspn(name, TICK_NAME_CHARS) != length", "", "names", "", "fail"),
     "overfull": ("configfs.c", "tick_configfs_count >= tick_configfs_max", "tick_configfs_count > tick_configfs_max",
                  "limits", "", "fail"),
-    "leaks": ("ticker.c", "\tkfree(ticker);\n", "", "ten_thousand", "", "fail"),
+    "leaks": ("ticker.c", "\tkfree(ticker);\n\tkref_put", "\tkref_put", "ten_thousand", "", "fail"),
     "leaves_too_soon": ("subscribe.c", "\tsynchronize_srcu(&tick_srcu);\n", "", "subscribe", "", "fail"),
     "lets_go": ("configfs.c", "\terr = configfs_depend_item(&tick_subsys, item);\n", "\terr = 0;\n",
                 "subscribe", "", ""),
+    "exits_in_the_wrong_order": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
+                                 "\ttick_ticker_exit();\n\ttick_ticker_destroy(tick_default);\n}", "modes", "hung_task_panic=1",
+                                 "none: the guest died"),
     "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
               "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}", "modes",
               "panic_on_warn=0", "pass"),

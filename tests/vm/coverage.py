@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Which lines and branches of the module the tests reach, as the debug kernel counted them (gcov)."""
+
+import re
+import shutil
+import subprocess
+
+import roots
+import vm
+
+# What is counted of lines and branches; the suite that tests the tests' arithmetic is not, nor what an assertion of the kernel's
+# is made of.
+MERGE = """
+lcov() {
+    command lcov --rc lcov_branch_coverage=1 --rc 'lcov_excl_br_line=lockdep_assert_held' "$@"
+}
+mkdir -p /usr/src
+cp -r /share/installed/* /
+src=$1/src
+set --
+for run in /share/runs/*; do
+    cp /share/gcno/*.gcno "$run"/*.gcda "$src"
+    name=/share/$(basename "$run").info
+    lcov --quiet --capture --directory "$src" --output-file "$name"
+    rm "$src"/*.gcda
+    set -- "$@" --add-tracefile "$name"
+done
+lcov --quiet "$@" --output-file /share/all.info
+lcov --quiet --extract /share/all.info "$src/*" --output-file /share/ours.info
+lcov --quiet --remove /share/ours.info '*/kunit.c' '*/trace.h' --output-file /share/coverage.info
+genhtml --quiet --branch-coverage --output-directory /share/html /share/coverage.info
+lcov --list /share/coverage.info > /share/html/table
+"""
+
+
+def merged(files, runs):
+    """Of what runs counted: by file, the lines and branches [(number, times they were reached)]; also put into build/coverage."""
+    with roots.sharing() as share:
+        subprocess.run(["make", "--silent", "-C", str(vm.TOP), f"DESTDIR={share}/installed", "install-source"], check=True)
+        (share / "gcno").mkdir()
+        for name, content in files.items():
+            if name.endswith(".gcno"):
+                (share / "gcno" / name).write_bytes(content)
+        for number, counts in enumerate(runs):
+            run = share / "runs" / str(number)
+            run.mkdir(parents=True)
+            for name, content in counts.items():
+                (run / name).write_bytes(content)
+        done = roots.in_root(roots.root("memory"), MERGE, f"/usr/src/sched_tick-{vm.version()}", share=share)
+        assert done.returncode == 0, done.stdout
+        kept = vm.BUILD / "coverage"
+        shutil.rmtree(kept, ignore_errors=True)
+        shutil.copytree(share / "html", kept)
+        text = (share / "coverage.info").read_text("ascii")
+    found = {}
+    for record in text.split("end_of_record"):
+        name = re.search(r"^SF:.*/(\S+)$", record, re.MULTILINE)
+        if name:
+            found[name.group(1)] = ([(int(line), int(times)) for line, times in re.findall(r"^DA:(\d+),(\d+)", record, re.MULTILINE)],
+                                    [(int(line), int(times.replace("-", "0"))) for line, times in
+                                     re.findall(r"^BRDA:(\d+),\d+,\d+,(\S+)$", record, re.MULTILINE)])
+    return found
