@@ -71,6 +71,7 @@ int module_load(const char *parameters);
 int module_unload(void);
 int helper_load(const char *name, const char *parameters);	/* of tests/kernel/modules */
 uint64_t helper_u64(const char *name, const char *parameter);
+int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */
 int module_remove(const char *name);
 int ticker_make(const char *name);
 int ticker_remove(const char *name);
@@ -96,6 +97,9 @@ uint64_t tick_u64(const char *name);
 void tick_set(const char *name, const char *text);
 void tick_set_number(const char *name, long long value);
 struct tick_stat tick_stat(void);
+
+/* A process that is asleep in poll(2) on a file of the ticker; it exits with 0 if it wakes to ENODEV when the ticker goes. */
+pid_t tick_poller(const char *name);
 
 /* Very many: t0, t1 and so on. */
 const char *numbered(unsigned int i);

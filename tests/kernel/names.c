@@ -7,7 +7,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,18 +135,6 @@ static void run_limits(void)
 
 const struct ktest test_limits = { "limits", run_limits, .timeout_s = 60 };
 
-/* Asleep in poll(2) until the ticker goes; exits 0 if it then learns that it is gone. */
-static void sleep_until_gone(void *file)
-{
-	struct pollfd poller = { .fd = tick_open(file, O_RDONLY), .events = POLLPRI };
-	char text[64];
-
-	while (poller.fd >= 0 && pread(poller.fd, text, sizeof(text), 0) > 0)
-		if (poll(&poller, 1, -1) != 1)
-			_exit(1);
-	_exit(errno == ENODEV ? 0 : 2);
-}
-
 static void run_rmdir(void)
 {
 	unsigned int rounds = effort(300), ticked = 0, wrong = 0;
@@ -162,9 +149,8 @@ static void run_rmdir(void)
 	tick_set("enabled", "1");
 	fd = tick_open("stat", O_RDONLY);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
-		pollers[i] = spawn(sleep_until_gone, i & 1 ? "enabled" : "counter");
+		pollers[i] = tick_poller(i & 1 ? "enabled" : "counter");
 	wait_for_counter(10, 10 * NSEC_PER_SEC);
-	sleep_ns(NSEC_PER_SEC / 4);
 	check(!ticker_remove("t"), "it is removed while it ticks");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
 		waitpid(pollers[i], &status, 0);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,16 +52,30 @@ int helper_load(const char *name, const char *parameters)
 	return module_insert(path, parameters);
 }
 
-uint64_t helper_u64(const char *name, const char *parameter)
+static const char *helper_path(const char *name, const char *parameter)
 {
-	char path[PATH_MAX], text[64];
-	int err;
+	static char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/sys/module/%s/parameters/%s", name, parameter);
-	err = file_read(path, text, sizeof(text));
+	return path;
+}
+
+uint64_t helper_u64(const char *name, const char *parameter)
+{
+	char text[64];
+	int err = file_read(helper_path(name, parameter), text, sizeof(text));
+
 	if (err)
-		require(false, "%s can be read: %s", path, strerror(err));
+		require(false, "%s has %s: %s", name, parameter, strerror(err));
 	return strtoull(text, NULL, 10);
+}
+
+int helper_set(const char *name, const char *parameter, int value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", value);
+	return file_write(helper_path(name, parameter), text);
 }
 
 const char *tick_name(void)
@@ -292,4 +307,36 @@ bool wait_for_counter(uint64_t above, int64_t timeout_ns)
 		sleep_ns(NSEC_PER_MSEC / 4);
 	}
 	return true;
+}
+
+/* Exits 0 if it is woken when its ticker goes, and then told that it is gone. */
+static void poll_until_gone(void *fd)
+{
+	struct pollfd poller = { .fd = *(int *)fd, .events = POLLPRI };
+	char text[64];
+
+	while (pread(poller.fd, text, sizeof(text), 0) > 0)
+		if (poll(&poller, 1, -1) != 1 || poller.revents != (POLLERR | POLLPRI))
+			_exit(1);
+	_exit(errno == ENODEV ? 0 : 2);
+}
+
+pid_t tick_poller(const char *name)
+{
+	int fd = tick_open(name, O_RDONLY);
+	char path[64], text[512] = "";
+	pid_t pid;
+
+	if (fd < 0)
+		require(false, "%s opens: %s", name, strerror(errno));
+	pid = spawn(poll_until_gone, &fd);
+	close(fd);
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	/* Asleep; or dead, and then its end says why. */
+	while (!strstr(text, ") S ") && !strstr(text, ") Z ")) {
+		sleep_ns(NSEC_PER_MSEC);
+		if (file_read(path, text, sizeof(text)))
+			require(false, "the poller is there");
+	}
+	return pid;
 }

@@ -19,22 +19,6 @@ static const char *const readable[] = {
 	"counter", "stat", "missed", "clock", "lateness/histogram", "alarm_lateness/max_ns",
 };
 
-/* Asleep in poll(2) until the ticker goes; exits 0 if it then learns that it is gone. */
-static void sleep_in_poll(void *unused)
-{
-	struct pollfd poller = { .fd = tick_open("counter", O_RDONLY), .events = POLLPRI };
-	char text[64];
-
-	if (poller.fd < 0 || read(poller.fd, text, sizeof(text)) <= 0)
-		_exit(2);
-	for (;;) {
-		if (poll(&poller, 1, -1) != 1 || poller.revents != (POLLERR | POLLPRI))
-			_exit(3);
-		if (pread(poller.fd, text, sizeof(text), 0) < 0)
-			_exit(errno == ENODEV ? 0 : 4);
-	}
-}
-
 static void run_unload(void)
 {
 	int fds[ARRAY_SIZE(readable)], writer, wrong = 0, status, err;
@@ -49,9 +33,7 @@ static void run_unload(void)
 	check(read(fds[0], text, sizeof(text)) > 0, "counter reads");
 	writer = tick_open("enabled", O_RDWR);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
-		pollers[i] = spawn(sleep_in_poll, NULL);
-	/* Half of them asleep with notify 0, as a shell's reader would be. */
-	sleep_ns(NSEC_PER_SEC / 4);
+		pollers[i] = tick_poller("counter");
 
 	err = tick_end();
 	check(!err, "unload returns with all of them inside: %s", err ? strerror(err) : "done");

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes a CPU away while it is being loaded: nothing else is scheduled on it, and
- * with irqs_off no interrupt is taken either. Says when, on CLOCK_MONOTONIC.
+ * Takes a CPU away whenever ms is set, for so long: nothing else is scheduled on it,
+ * and with irqs_off no interrupt is taken either. Says when, on CLOCK_MONOTONIC. To
+ * be set as it is loaded, ms comes last.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,13 +18,12 @@
 #include <linux/sched/task.h>
 
 static unsigned int cpu;
-module_param(cpu, uint, 0444);
+module_param(cpu, uint, 0644);
 
-static unsigned int ms = 50;
-module_param(ms, uint, 0444);
+static unsigned int ms;
 
 static bool irqs_off;
-module_param(irqs_off, bool, 0444);
+module_param(irqs_off, bool, 0644);
 
 static unsigned long long begin_ns;
 module_param(begin_ns, ullong, 0444);
@@ -54,10 +54,14 @@ static int hog_run(void *unused)
 	return 0;
 }
 
-static int __init hog_init(void)
+static int hog_set(const char *text, const struct kernel_param *param)
 {
 	struct task_struct *task;
+	int err;
 
+	err = param_set_uint(text, param);
+	if (err)
+		return err;
 	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -ENXIO;
 	task = kthread_create(hog_run, NULL, "tick_hog");
@@ -66,10 +70,19 @@ static int __init hog_init(void)
 	/* Until it is known to have returned, its text must stay. */
 	get_task_struct(task);
 	kthread_bind(task, cpu);
+	reinit_completion(&hog_done);
 	wake_up_process(task);
 	wait_for_completion(&hog_done);
 	kthread_stop(task);
 	put_task_struct(task);
+	return 0;
+}
+
+static const struct kernel_param_ops hog_ops = { .set = hog_set, .get = param_get_uint };
+module_param_cb(ms, &hog_ops, &ms, 0644);
+
+static int __init hog_init(void)
+{
 	return 0;
 }
 
