@@ -5,6 +5,7 @@ import os
 import pathlib
 import sys
 import time
+import zlib
 
 import pytest
 
@@ -76,12 +77,16 @@ def is_once_more(item):
 
 def group(item):
     """What has to run one after the other: a folder of packages, or of programs, is one; of the tests on a kernel one boot serves
-    many."""
-    if item.path.name == "test_debug.py":
-        return f"debug-{parameters(item).get('checker', 'memory')}"
-    if item.path.name != "test_kernels.py":
+    many. And all that boots guests of two CPUs: two of those on two CPUs wait for each other far longer than in turns."""
+    given = parameters(item)
+    if item.path.name not in ("test_debug.py", "test_kernels.py"):
         return item.path.parent.name
-    return f"kernels-{parameters(item).get('kernel', 'timelines')}"
+    if item.name.startswith(("test_long", "test_soak")):
+        return "timelines"
+    kernel = str(given.get("kernel") or given.get("checker") or item.path.stem)
+    if str(given.get("run")).endswith(("virtual", "timed", "faults")):
+        return f"{kernel}-alone"
+    return f"two-CPUs-{zlib.crc32(kernel.encode()) % max(1, os.cpu_count() // 2)}"
 
 
 def effort(config, share):
