@@ -84,7 +84,7 @@ def group(item):
     if item.name.startswith(("test_long", "test_soak")):
         return "timelines"
     kernel = str(given.get("kernel") or given.get("checker") or item.path.stem)
-    if str(given.get("run")).endswith(("virtual", "timed", "faults")):
+    if str(given.get("run")).endswith(("virtual", "sleep", "timed", "faults")):
         return f"{kernel}-alone"
     return f"two-CPUs-{zlib.crc32(kernel.encode()) % max(1, os.cpu_count() // 2)}"
 
@@ -127,7 +127,7 @@ def boots(modules, others, pytestconfig):
         if (kernel, run) not in done:
             limit = "export SCHED_TICK_LATENESS_NS=5000\n" if kernel == REFERENCE else ""
             about = f"export SCHED_TICK_TICKER={run.ticker}\n" if run.ticker else ""
-            share = effort(pytestconfig, 100 if run.full and kernel == REFERENCE else 10)
+            share = effort(pytestconfig, 100 if run.full and kernel == REFERENCE else run.share)
             job = f"{limit}{about}export SCHED_TICK_EFFORT={share}\n/ktest {' '.join(run.tests)}\n"
             machine = vm.Machine(kernel, run.mode, modules(kernel), others(kernel))
             label = f"{run.mode}-{run.ticker or run.options or run.tests[0]}"

@@ -16,6 +16,7 @@ class Run(typing.NamedTuple):
     tests: tuple
     ticker: str = None      # whom tests of a ticker are about; None: the default one
     full: bool = False      # all of the long tests in `make test`, on the reference kernel
+    share: int = 10         # else so much of them, in per cent
     options: str = ""       # more of the kernel's command line
 
 
@@ -36,7 +37,7 @@ RUNS = {
     "named-races": Run("races", TICKER, "counter"),
     "named-sleep": Run("sleep", ("suspend",), "counter"),
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
-    "torture": Run("races", ("torture",)),
+    "torture": Run("races", ("torture",), share=5),
 }
 SOAK = Run("virtual", ("soak",), full=True)
 LONG = Run("virtual", ("ten_minutes", "day", "thousand", "ten_thousand", "quiet_hour"))
