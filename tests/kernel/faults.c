@@ -330,8 +330,31 @@ static void try_events(void)
 			lost++;
 		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
 	}
-	set_fault("failslab/times", "0");
 	check(!lost && held_up, "events: %u of 10 were held up, %u lost", held_up, lost);
+
+	/* Of a stall and of its end, wherever in the telling of them. */
+	require(!helper_load("tick_hog", ""), "the hog loads");
+	tick_set("enabled", "1");
+	tick_set("stall_ms", "50");
+	sleep_ns(NSEC_PER_SEC);
+	while (events_next(fd, &event, 0))
+		;
+	for (int i = 1; i <= 12; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", 2 * i);
+		set_fault("failslab/interval", text);
+		have_workers_fail();
+		set_fault("failslab/times", "1");
+		helper_set("tick_hog", "ms", 100);
+		lost += !events_next(fd, &event, 10000) || strcmp(event.event, "stall");
+		lost += !events_next(fd, &event, 10000) || strcmp(event.event, "recovered");
+	}
+	set_fault("failslab/times", "0");
+	set_fault("failslab/interval", "1");
+	check(!lost, "stalls: 12 and their ends, %u lost", lost);
+	tick_set("stall_ms", "0");
+	module_remove("tick_hog");
 	close(fd);
 }
 

@@ -93,7 +93,7 @@ def boot_debug(checker, files, run, share, label):
     """What comes of in-machine tests on a debug kernel with these modules."""
     modules = {name: content for name, content in files.items() if name.endswith(".ko")}
     machine = vm.Machine(checker, run.mode, files["sched_tick.ko"], modules | vm.tool())
-    faults = "faults" in run.tests
+    faults = run.tests[0].startswith("faults")
     job = JOB.format(effort=share, tests=" ".join(run.tests), after=KUNIT if faults else "")
     # What is excused may not end it.
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
