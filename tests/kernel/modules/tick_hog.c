@@ -42,11 +42,11 @@ static int hog_run(void *unused)
 	if (irqs_off)
 		local_irq_save(flags);
 	begin_ns = ktime_get_ns();
-	do {
+	while (ktime_get_ns() - begin_ns < ms * (u64)NSEC_PER_MSEC)
 		cpu_relax();
-		end_ns = ktime_get_ns();
-	} while (end_ns - begin_ns < ms * (u64)NSEC_PER_MSEC);
+	/* To say so takes a while, too. */
 	pr_info("end\n");
+	end_ns = ktime_get_ns();
 	if (irqs_off)
 		local_irq_restore(flags);
 	preempt_enable();
