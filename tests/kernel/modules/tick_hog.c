@@ -28,8 +28,13 @@ module_param(irqs_off, bool, 0644);
 static unsigned long long begin_ns;
 module_param(begin_ns, ullong, 0444);
 
+/* Interrupts may come again. */
 static unsigned long long end_ns;
 module_param(end_ns, ullong, 0444);
+
+/* Those that were held off have come; from here on others may be scheduled. */
+static unsigned long long free_ns;
+module_param(free_ns, ullong, 0444);
 
 static DECLARE_COMPLETION(hog_done);
 
@@ -49,6 +54,7 @@ static int hog_run(void *unused)
 	end_ns = ktime_get_ns();
 	if (irqs_off)
 		local_irq_restore(flags);
+	free_ns = ktime_get_ns();
 	preempt_enable();
 	complete(&hog_done);
 	return 0;
@@ -80,18 +86,6 @@ static int hog_set(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops hog_ops = { .set = hog_set, .get = param_get_uint };
 module_param_cb(ms, &hog_ops, &ms, 0644);
-
-static int __init hog_init(void)
-{
-	return 0;
-}
-
-static void __exit hog_exit(void)
-{
-}
-
-module_init(hog_init);
-module_exit(hog_exit);
 
 MODULE_DESCRIPTION("Takes a CPU away for a while, to see what sched_tick says of it");
 MODULE_AUTHOR("The sched_tick developers");
