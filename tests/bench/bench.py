@@ -82,8 +82,9 @@ class Machine(vm.Machine):
     def _prepare(self, folder, job, nonce="none"):
         super()._prepare(folder, job, nonce)
         if self.timers:
-            subprocess.run(roots.as_root(["sh", "-c", 'cd "$0/.." && find "${0##*/}" | cpio --quiet -o -H newc', str(self.timers)]),
-                           check=True, stdout=open(f"{folder}/initramfs", "ab"))  # pylint: disable=consider-using-with
+            with open(f"{folder}/initramfs", "ab") as archive:
+                subprocess.run(roots.as_root(["sh", "-c", 'cd "$0/.." && find "${0##*/}" | cpio --quiet -o -H newc', str(self.timers)]),
+                               check=True, stdout=archive)
 
 
 def figures_of(report):
