@@ -339,10 +339,10 @@ static void try_events(void)
 	sleep_ns(NSEC_PER_SEC);
 	while (events_next(fd, &event, 0))
 		;
-	for (int i = 1; i <= 12; i++) {
+	for (int i = 1; i <= 24; i++) {
 		char text[16], times[16];
 
-		snprintf(text, sizeof(text), "%d", 2 * i);
+		snprintf(text, sizeof(text), "%d", i);
 		set_fault("failslab/interval", text);
 		have_workers_fail();
 		set_fault("failslab/times", "1");
@@ -353,7 +353,7 @@ static void try_events(void)
 	}
 	set_fault("failslab/times", "0");
 	set_fault("failslab/interval", "1");
-	check(!lost && failed > 5, "stalls: 12 and their ends, with %u failures injected, %u lost", failed, lost);
+	check(!lost && failed > 12, "stalls: 24 and their ends, with %u failures injected, %u lost", failed, lost);
 	tick_set("stall_ms", "0");
 	module_remove("tick_hog");
 	close(fd);
