@@ -17,8 +17,6 @@ import roots  # noqa: E402  pylint: disable=wrong-import-position
 import vm     # noqa: E402  pylint: disable=wrong-import-position
 
 REFERENCE = roots.REFERENCE
-# Where `make test`, too, does everything for the default ticker and for a named one.
-TWICE = (REFERENCE, roots.MATRIX[-1])
 START = time.time()
 
 
@@ -70,9 +68,9 @@ def parameters(item):
 
 
 def is_once_more(item):
-    """Whether it does with a named ticker what was done with the default one, on a kernel that is not of TWICE."""
+    """Whether it does with a named ticker what was done with the default one, which one kernel in `make test` is enough for."""
     given = parameters(item)
-    return str(given.get("run", "")).startswith("named") and given.get("kernel", REFERENCE) not in TWICE
+    return str(given.get("run", "")).startswith("named") and given.get("kernel") != REFERENCE
 
 
 def group(item):
@@ -127,7 +125,7 @@ def boots(modules, others, pytestconfig):
         if (kernel, run) not in done:
             limit = "export SCHED_TICK_LATENESS_NS=5000\n" if kernel == REFERENCE else ""
             about = f"export SCHED_TICK_TICKER={run.ticker}\n" if run.ticker else ""
-            share = effort(pytestconfig, 100 if run.full and kernel == REFERENCE else run.share)
+            share = effort(pytestconfig, run.reference_share if kernel == REFERENCE and run.reference_share else run.share)
             job = f"{limit}{about}export SCHED_TICK_EFFORT={share}\n/ktest {' '.join(run.tests)}\n"
             machine = vm.Machine(kernel, run.mode, modules(kernel), others(kernel))
             label = f"{run.mode}-{run.ticker or run.options or run.tests[0]}"
