@@ -87,9 +87,9 @@ def group(item):
     return f"two-CPUs-{zlib.crc32(kernel.encode()) % max(1, os.cpu_count() // 2)}"
 
 
-def effort(config, share):
-    """How much of the long in-machine tests to do, in per cent; share is what `make test` does of them."""
-    return config.getoption("effort") or {"check": 2, "test": share, "long": 100}[config.getoption("scope")]
+def effort(config, share, most=100):
+    """How much of the long in-machine tests to do, in per cent: share in `make test`, most in `make test-long`."""
+    return config.getoption("effort") or {"check": 2, "test": share, "long": most}[config.getoption("scope")]
 
 
 @pytest.fixture(scope="session")

@@ -75,13 +75,16 @@ void tick_disturb(void *seed)
 		int fd = tick_open(readable[rand() % ARRAY_SIZE(readable)], O_RDONLY);
 		struct pollfd poller = { .fd = fd, .events = POLLPRI };
 
-		tick_write(writes[i].file, writes[i].text);
-		if (fd >= 0) {
-			done += read(fd, text, sizeof(text)) > 0;
-			poll(&poller, 1, rand() % 3);
-			pread(fd, text, sizeof(text), 0);
-			close(fd);
+		if (fd < 0) {
+			/* A kernel that releases late is about it for seconds. */
+			sleep_ns(rand() % (8 * NSEC_PER_MSEC));
+			continue;
 		}
+		tick_write(writes[i].file, writes[i].text);
+		done += read(fd, text, sizeof(text)) > 0;
+		poll(&poller, 1, rand() % 3);
+		pread(fd, text, sizeof(text), 0);
+		close(fd);
 	}
 }
 

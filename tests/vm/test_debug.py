@@ -9,6 +9,7 @@ import re
 import pytest
 
 import coverage
+import debug
 import test_kernels
 import vm
 from conftest import TOP, effort
@@ -49,8 +50,11 @@ cat /sys/kernel/debug/kunit/sched_tick/results
 rmmod sched_tick_kunit
 """
 
+# What is done thousands of times takes hours there. The cycles are done in full, by themselves.
+SUITE_MOST = 10
 RUNS = {
     "suite": test_kernels.RUNS["races"],
+    "cycles": test_kernels.Run("races", ("cycles",)),
     "torture": test_kernels.RUNS["torture"],
     # What fails is the same on one CPU.
     "faults": test_kernels.Run("sleep", ("faults", "faults_load", "faults_export")),
@@ -58,8 +62,8 @@ RUNS = {
 }
 # Which on which; the second kernel of the same source only differs in when objects are released.
 ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
-      ("release", "suite"), ("release", "torture")]
-LONG = [("races", "suite"), ("release", "suite"), ("release", "torture")]
+      ("release", "suite"), ("release", "torture"), *((checker, "cycles") for checker in debug.KERNELS)]
+LONG = [(checker, run) for checker, run in ON if checker == "release" or run == "cycles" or (checker, run) == ("races", "suite")]
 
 
 def on(checker, run, *values):
@@ -119,7 +123,7 @@ def _built():
 def _booted(built, pytestconfig):
     @functools.cache
     def boot(checker, run):
-        return boot_debug(checker, built(checker), RUNS[run], effort(pytestconfig, 5), run)
+        return boot_debug(checker, built(checker), RUNS[run], effort(pytestconfig, 5, SUITE_MOST if run == "suite" else 100), run)
     return boot
 
 
