@@ -112,19 +112,23 @@ bool in_virtual_time(void)
 	return flag("SCHED_TICK_VIRTUAL");
 }
 
+static unsigned int given(const char *name, unsigned int otherwise)
+{
+	const char *value = getenv(name);
+
+	return value ? strtoul(value, NULL, 10) : otherwise;
+}
+
 unsigned int effort(unsigned int count)
 {
-	const char *value = getenv("SCHED_TICK_EFFORT");
-	unsigned int share = count * (value ? strtoul(value, NULL, 10) : 100) / 100;
+	unsigned int share = count * given("SCHED_TICK_EFFORT", 100) / 100;
 
 	return share ? share : 1;
 }
 
 unsigned int random_seed(void)
 {
-	const char *value = getenv("SCHED_TICK_SEED");
-
-	return value ? strtoul(value, NULL, 10) : (unsigned long)time(NULL);
+	return given("SCHED_TICK_SEED", time(NULL));
 }
 
 int64_t now_ns(clockid_t clock)
@@ -186,7 +190,7 @@ static void announce(const char *what, const char *name)
 static void run_child(const struct ktest *test)
 {
 	printf("    KTAP version 1\n");
-	alarm(test->timeout_s);
+	alarm(test->timeout_s * given("SCHED_TICK_PATIENCE", 1));
 	if (test->needs_vm && !in_vm())
 		skip(test->name, "would disturb this machine");
 	else if (test->needs_virtual && !in_virtual_time())

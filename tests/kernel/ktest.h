@@ -13,6 +13,7 @@
  *	SCHED_TICK_TICKER=NAME	what tests of a ticker are about: a named one, not
  *				the default one
  *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
+ *	SCHED_TICK_PATIENCE=N	a test may take so many times as long (1)
  *	SCHED_TICK_SEED=N	for what is random in torture and fuzz (the time)
  */
 #ifndef KTEST_H

@@ -22,7 +22,7 @@ mount -t debugfs debugfs /sys/kernel/debug
 leaks=/sys/kernel/debug/kmemleak
 # Not now and then by itself, which takes a CPU for minutes.
 if [ -e "$leaks" ]; then echo scan=off > "$leaks"; echo clear > "$leaks"; fi
-export SCHED_TICK_EFFORT={effort}
+export SCHED_TICK_EFFORT={effort} SCHED_TICK_PATIENCE={patience}
 /ktest {tests}
 status=$?
 echo '--- after'
@@ -98,10 +98,12 @@ def boot_debug(checker, files, run, share, label):
     modules = {name: content for name, content in files.items() if name.endswith(".ko")}
     machine = vm.Machine(checker, run.mode, files["sched_tick.ko"], modules | vm.tool())
     faults = run.tests[0].startswith("faults")
-    job = JOB.format(effort=share, tests=" ".join(run.tests), after=KUNIT if faults else "")
+    # What is released late makes each unload wait.
+    patience = 3 if checker == "release" else 1
+    job = JOB.format(effort=share, patience=patience, tests=" ".join(run.tests), after=KUNIT if faults else "")
     # What is excused may not end it.
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
-    result = machine.boot(job, timeout=6000, options=" ".join(options), label=label)
+    result = machine.boot(job, timeout=9000, options=" ".join(options), label=label)
     console = result.console.replace("\r", "")
     if faults:
         for excuse in EXCUSES:
