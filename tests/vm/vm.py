@@ -174,21 +174,32 @@ def build_peers(kernel):
     return files
 
 
-# By a compiler that the kernel was not built by: of its options, less those that are gcc's alone. objtool misses what they do.
+# By a compiler that the kernel was not built by, with gcc's options: as clang calls them, or without. objtool misses what they do.
+# Of a CPU's own variables as an address space clang makes something else (a preempt_disable() that is none): only gcc is to do that.
 CLANG = r"""
-cat > /tmp/clang << 'END'
+zeroes=-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang
+clang "$zeroes" -x c -c /dev/null -o /dev/null 2> /dev/null || zeroes=
+cat > /tmp/clang << END
 #!/bin/sh
+zeroes=$zeroes
+END
+cat >> /tmp/clang << 'END'
 for word; do
     shift
     case $word in
-        -mfunction-return=*|-fconserve-stack|-mrecord-mcount) ;;
-        -ftrivial-auto-var-init=zero) set -- "$@" "$word" -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang ;;
+        -mfunction-return=*|-fconserve-stack|-mrecord-mcount|-mindirect-branch-register) ;;
+        -mindirect-branch=thunk-extern) set -- "$@" -mretpoline-external-thunk ;;
+        -mpreferred-stack-boundary=3) set -- "$@" -mstack-alignment=8 ;;
+        -fmin-function-alignment=*) set -- "$@" "-falign-functions=${word#*=}" ;;
+        -fsanitize=bounds-strict) set -- "$@" -fsanitize=array-bounds ;;
+        -ftrivial-auto-var-init=zero) set -- "$@" "$word" $zeroes ;;
         *) set -- "$@" "$word" ;;
     esac
 done
 exec clang "$@" -Wno-unknown-warning-option -Wno-unused-command-line-argument
 END
 chmod +x /tmp/clang
+sed -i -E '/CONFIG_(CC_HAS_NAMED_AS|USE_X86_SEG_SUPPORT) /d' "/lib/modules/$2/build/include/generated/autoconf.h"
 make -C "/lib/modules/$2/build" M="$1/src" CC=/tmp/clang W=1 modules
 make -C "/lib/modules/$2/build" M=/share/beside CC=/tmp/clang ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
