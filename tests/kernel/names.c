@@ -67,10 +67,11 @@ static const struct {
 
 static void run_names(void)
 {
-	int log = log_open(), wrong = 0;
+	int log, wrong = 0;
 	char name[256];
 
 	require(!module_load("enabled=0"), "module loads");
+	log = log_open();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		check(try_name(names[i].name, names[i].err), "%zu: %s", i,
 		      names[i].err ? strerror(names[i].err) : names[i].name);
