@@ -43,8 +43,8 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("kernel", kernels(metafunc.config), scope="session")
 
 
-# Before xdist looks at the groups.
-@pytest.hookimpl(tryfirst=True)
+# Before xdist looks at the groups; and after pytest has put together what shares a fixture.
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
 def pytest_collection_modifyitems(config, items):
     order = ["check", "test", "long"]
     chosen = order.index(config.getoption("scope"))
@@ -55,11 +55,16 @@ def pytest_collection_modifyitems(config, items):
             least = order.index("long")
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
-    # The longest first, so that nobody waits for one in the end.
-    items[:] = sorted(kept, key=lambda item: (item.path.name != "test_debug.py", item.path.name != "test_kernels.py",
-                                              REFERENCE not in group(item)))
+    items[:] = kept
     for item in items:
         item.add_marker(pytest.mark.xdist_group(group(item)))
+    yield
+    items.sort(key=place)
+
+
+def some_of(names, always):
+    """Parameters of a test: all of them in `make test-long`, elsewhere but these."""
+    return [pytest.param(name, marks=[] if name in always else [pytest.mark.scope("long")]) for name in names]
 
 
 def parameters(item):
@@ -68,9 +73,10 @@ def parameters(item):
 
 
 def is_once_more(item):
-    """Whether it does with a named ticker what was done with the default one, which one kernel in `make test` is enough for."""
+    """Whether it does with a named ticker what was done with the default one: in `make test` one kernel is enough for that, and
+    suspend knows of no names."""
     given = parameters(item)
-    return str(given.get("run", "")).startswith("named") and given.get("kernel") != REFERENCE
+    return str(given.get("run", "")).startswith("named") and (given.get("kernel") != REFERENCE or given["run"] == "named-sleep")
 
 
 def group(item):
@@ -85,6 +91,17 @@ def group(item):
     if str(given.get("run")).endswith(("virtual", "sleep", "timed", "faults")):
         return f"{kernel}-alone"
     return f"two-CPUs-{zlib.crc32(kernel.encode()) % max(1, os.cpu_count() // 2)}"
+
+
+# The longest first, so that nobody waits for one in the end; and those that wait for the same debug kernel to be built not at once.
+LONGEST_FIRST = ("two-CPUs", "vm", "packages", "memory", "monitoring", f"{REFERENCE}-alone", "timelines", "bench", "")
+SHORT = ("tests", "unit")
+
+
+def place(item):
+    """Where its group comes among the others."""
+    name = group(item)
+    return name in SHORT, next(i for i, start in enumerate(LONGEST_FIRST) if name.startswith(start))
 
 
 def effort(config, share, most=100):

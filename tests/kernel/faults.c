@@ -380,7 +380,7 @@ static void run_faults(void)
 	require(!load() && !make(), "a ticker");
 	unmake();
 	/* A slab that is full asks for a page: the same number is not always the same allocation. */
-	for (int round = 0; round < 4; round++)
+	for (unsigned int round = 0; round < effort(4); round++)
 		try_each(&(struct attempt){ "mkdir", make, unmake, is_unmade }, 20);
 	require(!make(), "mkdir afterwards");
 	try_files();
@@ -393,7 +393,7 @@ static void run_faults_load(void)
 
 	/* Most are the module loader's, and a load that survives takes a second to undo. */
 	be_ready();
-	for (int round = 0; round < (step == 1 ? 2 : 1); round++)
+	for (unsigned int round = 0; round < effort(2); round++)
 		try_every(&(struct attempt){ "load", load, unload, is_unloaded }, step, 300);
 	require(!load() && !make(), "loads afterwards");
 	try_every(&(struct attempt){ "subscribe", subscribe, unsubscribe, is_unsubscribed }, step, 100);

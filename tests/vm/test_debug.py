@@ -12,7 +12,7 @@ import coverage
 import debug
 import test_kernels
 import vm
-from conftest import TOP, effort
+from conftest import TOP, effort, some_of
 
 pytestmark = pytest.mark.scope("test")
 
@@ -186,7 +186,7 @@ MUTANTS = {
 ALWAYS = ("put_before_del", "unlocked_read")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in ALWAYS else [pytest.mark.scope("long")]) for name in MUTANTS])
+@pytest.mark.parametrize("name", some_of(MUTANTS, ALWAYS))
 def test_a_broken_module_is_found_out(name, tmp_path):
     """The module with a bug put in on purpose."""
     checker, file, right, wrong, test, said = MUTANTS[name]
