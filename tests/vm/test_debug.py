@@ -50,8 +50,10 @@ cat /sys/kernel/debug/kunit/sched_tick/results
 rmmod sched_tick_kunit
 """
 
-# What is done thousands of times takes hours there. The cycles are done in full, by themselves.
-SUITE_MOST = 10
+# What is done thousands of times takes hours there: so much of it in `make test`, and in `make test-long`, in per cent. The cycles
+# are done in full, by themselves.
+SUITE = (2, 10)
+OTHERS = (5, 100)
 RUNS = {
     "suite": test_kernels.RUNS["races"],
     "cycles": test_kernels.Run("races", ("cycles",)),
@@ -125,7 +127,7 @@ def _built():
 def _booted(built, pytestconfig):
     @functools.cache
     def boot(checker, run):
-        return boot_debug(checker, built(checker), RUNS[run], effort(pytestconfig, 5, SUITE_MOST if run == "suite" else 100), run)
+        return boot_debug(checker, built(checker), RUNS[run], effort(pytestconfig, *(SUITE if run == "suite" else OTHERS)), run)
     return boot
 
 
@@ -223,7 +225,7 @@ def test_coverage(pytestconfig):
     counts = []
     # Of failed allocations all, for each is a branch; a reader's do not depend on who it is.
     faults = RUNS["faults"]._replace(tests=("faults", "faults_load"))
-    for run, share in ((RUNS["suite"], effort(pytestconfig, 5)), (RUNS["torture"], effort(pytestconfig, 5)), (faults, 100),
+    for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (RUNS["torture"], effort(pytestconfig, *OTHERS)), (faults, 100),
                        (RUNS["timed"], 100)):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)
     found = coverage.merged(files, counts)
