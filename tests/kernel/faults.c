@@ -415,5 +415,5 @@ const struct ktest test_faults_load = {
 };
 
 const struct ktest test_faults_export = {
-	"faults_export", run_faults_export, .timeout_s = 3000, .needs_vm = true, .on_request = true
+	"faults_export", run_faults_export, .timeout_s = 6000, .needs_vm = true, .on_request = true
 };
