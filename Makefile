@@ -49,7 +49,7 @@ BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
 help:
 	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
-	@echo 'make test            every test, from a fresh machine; within an hour'
+	@echo 'make test            tests of every kind, from a fresh machine; an hour, and more where it is slow'
 	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
 	@echo 'make test-long       every test in full, on every kernel; hours'
 	@echo 'make bench           the figures of docs/bench.md, side by side with the peers; half an hour (KERNELS=6.1: that one alone)'
