@@ -27,12 +27,14 @@
 
 static struct workqueue_struct *tick_event_wq;
 
+/* Whether it was sent, and not for want of memory; for a path that is -ENOENT. */
 static bool tick_event_send(struct tick_ticker *ticker, char *event,
 			    char *detail)
 {
 	char *envp[3] = { event, detail };
+	int err = kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp);
 
-	return kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp) != -ENOMEM;
+	return err != -ENOMEM && err != -ENOENT;
 }
 
 /* Each event is told once it is sent; one that memory was short for is not. */
