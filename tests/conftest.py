@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import pickle
 import sys
 import time
 import zlib
@@ -110,27 +111,30 @@ def effort(config, share, most=100):
 
 
 @pytest.fixture(scope="session")
-def modules():
-    """The module as DKMS builds it, by kernel, each built once."""
-    built = {}
+def once(tmp_path_factory, worker_id):
+    """What is built once in a run, whichever worker needs it first: a function, called with what it takes."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = mine if worker_id == "master" else mine.parent
 
-    def get(kernel):
-        if kernel not in built:
-            built[kernel] = vm.build_dkms(kernel)
-        return built[kernel]
+    def get(build, kernel):
+        kept = folder / f"{build.__name__}-{kernel}"
+        with roots.locked(folder / f"{kept.name}.lock"):
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(build(kernel)))
+        return pickle.loads(kept.read_bytes())
     return get
 
 
 @pytest.fixture(scope="session")
-def others():
-    """The modules of tests/kernel/modules, by kernel, each built once."""
-    built = {}
+def modules(once):
+    """The module as DKMS builds it, by kernel."""
+    return lambda kernel: once(vm.build_dkms, kernel)
 
-    def get(kernel):
-        if kernel not in built:
-            built[kernel], _ = vm.build_others(kernel)
-        return built[kernel]
-    return get
+
+@pytest.fixture(scope="session")
+def others(once):
+    """The modules of tests/kernel/modules, by kernel."""
+    return lambda kernel: once(vm.build_others, kernel)[0]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,6 @@
 
 #define GROUP	12345
 #define NOBODY	65534
-#define MADE	200
 
 static int write_of(const char *ticker, const char *file, const char *text)
 {
@@ -68,7 +67,7 @@ static void check_files(const char *ticker, gid_t gid)
 /* The member is there before the ticker is, and writes as soon as it is told its name. */
 static void check_from_birth(void)
 {
-	int told[2], wrong = 0, status;
+	int told[2], wrong = 0, made = effort(200), status;
 	char name[16];
 	pid_t pid;
 
@@ -88,7 +87,7 @@ static void check_from_birth(void)
 		_exit(wrong > 99 ? 99 : wrong);
 	}
 	close(told[0]);
-	for (int i = 0; i < MADE; i++) {
+	for (int i = 0; i < made; i++) {
 		memset(name, 0, sizeof(name));
 		snprintf(name, sizeof(name), "born%d", i);
 		wrong += ticker_make(name) != 0;
@@ -97,8 +96,8 @@ static void check_from_birth(void)
 	close(told[1]);
 	waitpid(pid, &status, 0);
 	check(!wrong && WIFEXITED(status) && !WEXITSTATUS(status), "%d tickers, written to by a member "
-	      "right after mkdir: %d wrong", MADE, WEXITSTATUS(status));
-	for (int i = 0; i < MADE; i++) {
+	      "right after mkdir: %d wrong", made, WEXITSTATUS(status));
+	for (int i = 0; i < made; i++) {
 		snprintf(name, sizeof(name), "born%d", i);
 		wrong += ticker_remove(name) != 0;
 	}

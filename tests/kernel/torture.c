@@ -246,6 +246,9 @@ static void run_torture(void)
 	hold = (volatile bool *)(done + COUNTERS);
 	seed = random_seed();
 	note("seed %u", seed);
+	/* Three lines at the least: of fewer nobody sees who does not get on. */
+	if (seconds < 30)
+		seconds = 30;
 	for (size_t j = 0; j < ARRAY_SIZE(actors); j++)
 		pids[j] = spawn(act, (void *)j);
 	/* Longer where an emulated machine is so slow that somebody had no turn yet. */

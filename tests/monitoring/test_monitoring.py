@@ -9,7 +9,7 @@ import pytest
 import roots
 import stage
 import system
-from conftest import REFERENCE, TOP
+from conftest import REFERENCE, TOP, some_of
 
 NEWER = "6.12"
 EXPORTERS = {REFERENCE: "1.5", NEWER: "1.9"}
@@ -31,7 +31,7 @@ echo '--- end'
 """
 
 
-@pytest.fixture(scope="module", name="release", params=EXPORTERS)
+@pytest.fixture(scope="module", name="release", params=some_of(EXPORTERS, (REFERENCE,)))
 def _release(request):
     return request.param
 

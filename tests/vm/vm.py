@@ -36,11 +36,11 @@ MODES = {
 # Pressure accounting (psi) is 600 instructions in every wake-up of anything, ours or not: off where time
 # is measured. What a stock kernel checks when it is asked to; they cost time, so not where time is measured.
 # Early in its life a kernel counts interrupts in a busy loop and panics if they are too few: an emulator that gets
-# no CPU just then is no broken timer.
+# no CPU just then is no broken timer. Its other clock, the HPET, is a device that all of a guest's CPUs queue up for.
 COMMAND_LINE = "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on no_timer_check"
 MODE_COMMAND_LINE = {
     "races": "slub_debug=FZPU page_poison=1 init_on_free=1 hung_task_panic=1 "
-             "rcupdate.rcu_cpu_stall_timeout=200 watchdog_thresh=60",
+             "rcupdate.rcu_cpu_stall_timeout=200 watchdog_thresh=60 tsc=reliable",
     "sleep": "no_console_suspend",
     "virtual": "nokaslr tsc=reliable mitigations=off psi=0",
 }
@@ -306,6 +306,7 @@ class Machine:
     """A kernel, a module and a mode; boot() as often as wanted."""
 
     busybox = None      # this machine's own
+    memory = "1G"
 
     def __init__(self, kernel, mode, module, others=None):
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
@@ -313,7 +314,7 @@ class Machine:
     def _command(self, folder, report="stdio,id=report", options=""):
         root, release = roots.root(self.kernel), roots.release(self.kernel)
         words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
-        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *MODES[self.mode],
+        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-kernel", str(root / "boot" / f"vmlinuz-{release}"), "-initrd", f"{folder}/initramfs",
