@@ -14,8 +14,9 @@ CHECKS = """
 DEBUG_INFO_NONE FRAME_WARN=4096 SLUB_DEBUG SLUB_DEBUG_ON DEBUG_LIST DEBUG_NOTIFIERS DEBUG_PREEMPT DETECT_HUNG_TASK
 PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP DEBUG_MUTEXES DEBUG_SPINLOCK WQ_WATCHDOG
 """
+# UBSAN is for what we build, not for all of the kernel, of which it would take a good part of the time.
 MEMORY = CHECKS + """
-KASAN KASAN_GENERIC KASAN_OUTLINE KASAN_VMALLOC UBSAN UBSAN_BOUNDS UBSAN_SHIFT DEBUG_OBJECTS DEBUG_OBJECTS_FREE
+KASAN KASAN_GENERIC KASAN_OUTLINE KASAN_VMALLOC UBSAN UBSAN_BOUNDS UBSAN_SHIFT !UBSAN_SANITIZE_ALL DEBUG_OBJECTS DEBUG_OBJECTS_FREE
 DEBUG_OBJECTS_TIMERS DEBUG_OBJECTS_WORK DEBUG_OBJECTS_RCU_HEAD DEBUG_KMEMLEAK FAULT_INJECTION FAILSLAB FAIL_PAGE_ALLOC
 FAULT_INJECTION_DEBUG_FS FAULT_INJECTION_USERCOPY GCOV_KERNEL KUNIT PROC_SYSCTL
 """
@@ -63,8 +64,15 @@ echo "$release" > /kernel-release
 """
 
 
+def option(word):
+    """A word of the lists above as a line of .config."""
+    if word.startswith("!"):
+        return f"# CONFIG_{word[1:]} is not set"
+    return f"CONFIG_{word}" if "=" in word else f"CONFIG_{word}=y"
+
+
 def recipe(name):
     """What makes the root of a debug kernel: kernel of roots.SUITES, packages, script."""
     kernel, options = KERNELS[name]
-    fragment = "".join(f"CONFIG_{word if '=' in word else f'{word}=y'}\n" for word in (BASE + options).split())
+    fragment = "".join(f"{option(word)}\n" for word in (BASE + options).split())
     return kernel, PACKAGES, SCRIPT % fragment

@@ -216,7 +216,7 @@ def build_clang(kernel):
 
 # A debug kernel has no DKMS. Where lines that ran are counted, what maps the counts to lines comes beside the modules.
 DEBUG = """
-make -C "/lib/modules/$2/build" M="$1/src" $4 modules
+make -C "/lib/modules/$2/build" M="$1/src" UBSAN_SANITIZE=y $4 modules
 make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
 find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
