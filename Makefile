@@ -96,7 +96,7 @@ bench:
 
 coverage:
 	$(call need,$(TEST_PACKAGES))
-	@$(RIG) $(PYTEST) --scope=long --effort=2 -k test_coverage tests/vm/test_debug.py; cat build/coverage/table
+	@$(RIG) $(PYTEST) --scope=long --effort=5 -k test_coverage tests/vm/test_debug.py; cat build/coverage/table
 
 module:
 	$(MAKE) -C $(KDIR) M=$(CURDIR)/src modules
