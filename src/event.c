@@ -27,7 +27,7 @@
 
 static struct workqueue_struct *tick_event_wq;
 
-/* Whether it was sent, and not for want of memory; for a path that is -ENOENT. */
+/* Not if memory was short for it; where it was for the path, that is -ENOENT. */
 static bool tick_event_send(struct tick_ticker *ticker, char *event,
 			    char *detail)
 {
