@@ -51,6 +51,10 @@ bool events_next(int fd, struct event *event, int timeout_ms)
 	while (poll(&poller, 1, timeout_ms) == 1) {
 		ssize_t length = recv(fd, message, sizeof(message) - 1, 0);
 
+		if (length < 0 && errno == ENOBUFS) {
+			*event = (struct event){ .cpu = -1, .overrun = true };
+			return true;
+		}
 		if (length < 0)
 			require(false, "a uevent is received: %s", strerror(errno));
 		message[length] = '\0';

@@ -21,6 +21,8 @@
 #define NAME		"a_name_of_thirty_two_letters____"
 #define TOOL		"/bin/sched-tick"
 #define EXPORTED	"/tmp/exported.prom"
+/* More than the telling of a stall and its end has allocations. */
+#define STALLS		16
 
 /* What is tried, and with success undone; then all has to be as before, whatever it came to. */
 struct attempt {
@@ -291,45 +293,97 @@ static void set_fault(const char *name, const char *text)
 		require(false, "%s is set to %s: %s", name, text, strerror(err));
 }
 
-static void have_workers_fail(void)
+/* Which of them will have to tell is not known: a failure is ordered of each. */
+static struct {
+	char fail_nth[128][64];		/* paths */
+	size_t count;
+} workers;
+
+static void find_workers(void)
 {
 	char path[300], text[64];
 	struct dirent *entry;
 	DIR *dir = opendir("/proc");
 
-	while ((entry = readdir(dir))) {
+	workers.count = 0;
+	while (workers.count < ARRAY_SIZE(workers.fail_nth) && (entry = readdir(dir))) {
+		int pid = atoi(entry->d_name);
+
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		if (file_read(path, text, sizeof(text)) || strncmp(text, "kworker/", 8))
+		if (!pid || file_read(path, text, sizeof(text)) || strncmp(text, "kworker/", 8))
 			continue;
-		snprintf(path, sizeof(path), "/proc/%s/make-it-fail", entry->d_name);
-		file_write(path, "1");
+		snprintf(workers.fail_nth[workers.count++], sizeof(workers.fail_nth[0]),
+			 "/proc/%d/task/%d/fail-nth", pid, pid);
 	}
 	closedir(dir);
+}
+
+static void workers_fail(unsigned int nth)
+{
+	char text[16];
+
+	find_workers();
+	snprintf(text, sizeof(text), "%u", nth);
+	for (size_t i = 0; i < workers.count; i++)
+		file_write(workers.fail_nth[i], text);
+}
+
+/* Whether one came to it; all others are not to, any more. */
+static bool worker_has_failed(void)
+{
+	char text[16];
+	bool came = false;
+
+	for (size_t i = 0; i < workers.count; i++) {
+		came |= !file_read(workers.fail_nth[i], text, sizeof(text)) && !strtoul(text, NULL, 10);
+		file_write(workers.fail_nth[i], "0");
+	}
+	return came;
+}
+
+/*
+ * How many of these events do not come, in this order. Of what memory was short
+ * for at the very socket only the socket knows, and says so.
+ */
+static unsigned int count_lost(int fd, const char *const *expected, unsigned int count, unsigned int *overrun)
+{
+	unsigned int told = 0, next = 0;
+	struct event event;
+
+	for (unsigned int i = 0; i < count && events_next(fd, &event, 10000); i++) {
+		if (event.overrun) {
+			(*overrun)++;
+			told++;
+			continue;
+		}
+		while (next < count && strcmp(event.event, expected[next]))
+			next++;
+		told += next++ < count;
+	}
+	return count - told;
 }
 
 /* An event that memory was short for comes later. */
 static void try_events(void)
 {
-	unsigned int lost = 0, held_up = 0, failed = 0, stalls = 0;
-	int step = effort(100) == 100 ? 1 : 3;
+	static const char *const turned[] = { "disabled", "enabled" };
+	static const char *const stalled[] = { "stall", "recovered" };
+	unsigned int lost = 0, held_up = 0, failed = 0, overrun = 0;
 	int fd = events_open();
 	struct event event;
 
-	set_fault("failslab/task-filter", "Y");
-	set_fault("failslab/probability", "100");
 	for (int i = 0; i < 10; i++) {
 		int64_t from;
 
 		sleep_ns(3 * NSEC_PER_SEC / 2);
 		while (events_next(fd, &event, 0))
 			;
-		have_workers_fail();
-		set_fault("failslab/times", "1");
+		workers_fail(1 + i / 2);
 		from = now_ns(CLOCK_MONOTONIC);
 		tick_set("enabled", i & 1 ? "1" : "0");
-		if (!events_next(fd, &event, 10000) || strcmp(event.event, i & 1 ? "enabled" : "disabled"))
-			lost++;
+		lost += count_lost(fd, &turned[i & 1], 1, &overrun);
 		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
+		worker_has_failed();
 	}
 	check(!lost && held_up, "events: %u of 10 were held up, %u lost", held_up, lost);
 
@@ -340,21 +394,14 @@ static void try_events(void)
 	sleep_ns(NSEC_PER_SEC);
 	while (events_next(fd, &event, 0))
 		;
-	for (int i = 1; i <= 24; i += step, stalls++) {
-		char text[16], times[16];
-
-		snprintf(text, sizeof(text), "%d", i);
-		set_fault("failslab/interval", text);
-		have_workers_fail();
-		set_fault("failslab/times", "1");
+	for (int i = 1; i <= STALLS; i++) {
+		workers_fail(i);
 		helper_set("tick_hog", "ms", 100);
-		lost += !events_next(fd, &event, 10000) || strcmp(event.event, "stall");
-		lost += !events_next(fd, &event, 10000) || strcmp(event.event, "recovered");
-		failed += !file_read("/sys/kernel/debug/failslab/times", times, sizeof(times)) && !strtol(times, NULL, 10);
+		lost += count_lost(fd, stalled, ARRAY_SIZE(stalled), &overrun);
+		failed += worker_has_failed();
 	}
-	set_fault("failslab/times", "0");
-	set_fault("failslab/interval", "1");
-	check(!lost && failed > stalls / 2, "stalls: %u and their ends, with %u failures injected, %u lost", stalls, failed, lost);
+	check(!lost && failed > STALLS / 2, "%d stalls and their ends: %u failures injected, %u lost", STALLS, failed, lost);
+	check(overrun <= STALLS / 4, "of all events the socket had no memory for %u", overrun);
 	tick_set("stall_ms", "0");
 	module_remove("tick_hog");
 	close(fd);

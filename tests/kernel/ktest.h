@@ -116,6 +116,7 @@ struct event {
 	char action[16], path[128], event[16];
 	uint64_t lateness_ns;
 	int cpu;	/* -1: none was said */
+	bool overrun;	/* it is none: the socket had no memory for one */
 };
 
 int events_open(void);
