@@ -30,6 +30,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "scope(name): the least scope that runs this test")
+    config.addinivalue_line("markers", "one_kernel: but for make test-long one is enough")
 
 
 def kernels(config):
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(config, items):
     kept, left = [], []
     for item in items:
         least = max((order.index(marker.args[0]) for marker in item.iter_markers("scope")), default=0)
-        if is_once_more(item):
+        if is_once_more(item, kernels(config)):
             least = order.index("long")
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
@@ -73,11 +74,13 @@ def parameters(item):
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-def is_once_more(item):
-    """Whether it does with a named ticker what was done with the default one: in `make test` one kernel is enough for that, and
-    suspend knows of no names."""
+def is_once_more(item, tested):
+    """Whether it does once more what one of the tested kernels is enough for in `make test`: what is marked so, and with a named
+    ticker what was done with the default one; and suspend knows of no names."""
     given = parameters(item)
-    return str(given.get("run", "")).startswith("named") and (given.get("kernel") != REFERENCE or given["run"] == "named-sleep")
+    named = str(given.get("run", "")).startswith("named")
+    elsewhere = given.get("kernel") != (REFERENCE if REFERENCE in tested else tested[0])
+    return (named or bool(item.get_closest_marker("one_kernel"))) and (elsewhere or given.get("run") == "named-sleep")
 
 
 def group(item):

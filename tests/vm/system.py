@@ -168,7 +168,7 @@ class System(vm.Machine):
             "-append", " ".join(word for word in words if word)]
         firmware = [word for number, file in enumerate([f"{UEFI}/OVMF_CODE_4M.fd,readonly=on", self.variables])
                     for word in ("-drive", f"if=pflash,format=raw,unit={number},file={file}")] if self.variables else []
-        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", "1G", *vm.MODES[self.mode],
+        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *vm.MODES[self.mode],
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else

@@ -36,7 +36,8 @@ MODES = {
 # Pressure accounting (psi) is 600 instructions in every wake-up of anything, ours or not: off where time
 # is measured. What a stock kernel checks when it is asked to; they cost time, so not where time is measured.
 # Early in its life a kernel counts interrupts in a busy loop and panics if they are too few: an emulator that gets
-# no CPU just then is no broken timer. Its other clock, the HPET, is a device that all of a guest's CPUs queue up for.
+# no CPU just then is no broken timer. Unless the TSC is said to be reliable, two CPUs take the time from a device, the HPET,
+# which they queue up for.
 COMMAND_LINE = "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on no_timer_check"
 MODE_COMMAND_LINE = {
     "races": "slub_debug=FZPU page_poison=1 init_on_free=1 hung_task_panic=1 "
@@ -216,18 +217,19 @@ def build_clang(kernel):
 
 # A debug kernel has no DKMS. Where lines that ran are counted, what maps the counts to lines comes beside the modules.
 DEBUG = """
-make -C "/lib/modules/$2/build" M="$1/src" UBSAN_SANITIZE=y $4 modules
-make -C "/lib/modules/$2/build" M=/share/beside ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
+make -C "/lib/modules/$2/build" M="$1/src" $4 modules
+make -C "/lib/modules/$2/build" M=/share/beside UBSAN_SANITIZE=y ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
 find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
 """
 
 
+CHECKED = "UBSAN_SANITIZE=y"
 # Not a branch for each of UBSAN's checks, nor one more for each copy of a function in others.
 COUNTED = "GCOV_PROFILE=y UBSAN_SANITIZE=n KCFLAGS=-fno-inline"
 
 
-def build_debug(kernel, source=TOP, options=""):
+def build_debug(kernel, source=TOP, options=CHECKED):
     """All modules for a debug kernel, and what goes with them, by file name."""
     done, files = with_sources(kernel, source, DEBUG, options, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
@@ -306,7 +308,7 @@ class Machine:
     """A kernel, a module and a mode; boot() as often as wanted."""
 
     busybox = None      # this machine's own
-    memory = "1G"
+    memory = "1G"       # of the guest
 
     def __init__(self, kernel, mode, module, others=None):
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
