@@ -186,9 +186,9 @@ MUTANTS = {
                         "\ttick_configfs_count--;\n\tkfree(to_tick_item(item));\n", "names", "BUG: KASAN"),
     "frees_by_hand": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",
                       r"unreferenced object .*\n(.*\n)+?.*config_item_set_name"),
-    "past_the_buckets": ("memory", "lateness.c", "\tlateness->histogram[bucket]++;\n",
-                         "\tlateness->histogram[bucket + TICK_LATENESS_BOUNDS + 1]++;\n", "settings",
-                         "UBSAN: array-index-out-of-bounds in .*lateness"),
+    "begins_past_the_end": ("memory", "lateness.c", "\tunsigned int bucket = lateness->bucket;\n",
+                            "\tunsigned int bucket = lateness->bucket + TICK_LATENESS_BUCKETS;\n", "settings",
+                            "UBSAN: array-index-out-of-bounds in .*lateness"),
     "leaves_before_the_release": ("release", "ticker.c", "\twait_for_completion(&tick_all_released);\n", "\treturn;\n", "cycles",
                                   "refcount_t: underflow|unable to handle page fault"),
 }
