@@ -438,9 +438,16 @@ static void run_faults(void)
 static void run_faults_load(void)
 {
 	unsigned int step = 100 / effort(100);
+	int err;
+
+	be_ready();
+	/* Not for want of memory. */
+	require(!helper_load("tick_crowd", ""), "all hotplug states are taken");
+	err = load();
+	check(err == ENOSPC && is_unloaded(), "load without a hotplug state to be had: %s", strerror(err));
+	require(!module_remove("tick_crowd"), "hotplug states are to be had");
 
 	/* Most are the module loader's, and a load that survives takes a second to undo. */
-	be_ready();
 	for (unsigned int round = 0; round < effort(2); round++)
 		try_every(&(struct attempt){ "load", load, unload, is_unloaded }, step, 300);
 	require(!load() && !make(), "loads afterwards");

@@ -155,7 +155,7 @@ int tick_end(void)
 
 int machine_clean(void)
 {
-	static const char *const helpers[] = { "tick_cache", "tick_subscriber", "tick_hog", "peers" };
+	static const char *const helpers[] = { "tick_cache", "tick_subscriber", "tick_hog", "tick_crowd", "peers" };
 	struct dirent *entry;
 	DIR *dir;
 	int err;

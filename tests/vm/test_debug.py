@@ -78,9 +78,11 @@ def on(checker, run, *values):
     return pytest.param(checker, run, *values, marks=[pytest.mark.scope("long")] if (checker, run) in LONG else [])
 
 
-# What the kernel itself has to say when it is refused memory: it can't describe our events to tracers, or it counts its pages.
+# What the kernel itself has to say when it is refused memory: it can't describe our events to tracers, or it counts its pages. Or
+# when all of its states of hotplug are taken.
 EXCUSES = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
-    r"^-+\[ cut here \]-+\nWARNING: [^\n]* at kernel/trace/trace_events\.c:.*?^---\[ end trace [^\n]*\n",
+    r"^-+\[ cut here \]-+\n(?:WARNING: [^\n]* at kernel/trace/trace_events\.c:|No more dynamic states available for CPU hotplug\n)"
+    r".*?^---\[ end trace [^\n]*\n",
     r"^[^\n]*: (?:vmalloc error|page allocation failure): .*?^\d+ pages reserved\n",
 )]
 RACE = re.compile(r"^=+\nBUG: KCSAN: (.*?)\n.*?^=+\n", re.MULTILINE | re.DOTALL)
