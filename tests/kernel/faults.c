@@ -437,6 +437,8 @@ static void run_faults(void)
 
 static void run_faults_load(void)
 {
+	static const struct attempt load_attempt = { "load", load, unload, is_unloaded };
+	static const struct attempt kmalloc_attempt = { "load, kmalloc()", load, unload, is_unloaded };
 	unsigned int step = 100 / effort(100);
 	int err;
 
@@ -449,7 +451,16 @@ static void run_faults_load(void)
 
 	/* Most are the module loader's, and a load that survives takes a second to undo. */
 	for (unsigned int round = 0; round < effort(2); round++)
-		try_every(&(struct attempt){ "load", load, unload, is_unloaded }, step, 300);
+		try_every(&load_attempt, step, 300);
+	/*
+	 * There the same number is not always the same allocation, so one may never have
+	 * been met. Of kmalloc() alone it is.
+	 */
+	set_fault("failslab/cache-filter", "Y");
+	set_fault("fail_page_alloc/min-order", "10");
+	try_every(&kmalloc_attempt, step, 100);
+	set_fault("failslab/cache-filter", "N");
+	set_fault("fail_page_alloc/min-order", "0");
 	require(!load() && !make(), "loads afterwards");
 	try_every(&(struct attempt){ "subscribe", subscribe, unsubscribe, is_unsubscribed }, step, 100);
 }

@@ -78,13 +78,14 @@ def on(checker, run, *values):
     return pytest.param(checker, run, *values, marks=[pytest.mark.scope("long")] if (checker, run) in LONG else [])
 
 
-# What the kernel itself has to say when it is refused memory: it can't describe our events to tracers, or it counts its pages. Or
-# when all of its states of hotplug are taken.
+# What the kernel itself has to say when it is refused memory: it can't describe our events to tracers, or it counts its pages.
 EXCUSES = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
-    r"^-+\[ cut here \]-+\n(?:WARNING: [^\n]* at kernel/trace/trace_events\.c:|No more dynamic states available for CPU hotplug\n)"
-    r".*?^---\[ end trace [^\n]*\n",
+    r"^-+\[ cut here \]-+\nWARNING: [^\n]* at kernel/trace/trace_events\.c:.*?^---\[ end trace [^\n]*\n",
     r"^[^\n]*: (?:vmalloc error|page allocation failure): .*?^\d+ pages reserved\n",
 )]
+# And once, when all of its states of hotplug are taken; we may not be who takes them.
+CROWDED = re.compile(r"^-+\[ cut here \]-+\nNo more dynamic states available for CPU hotplug\n.*?^---\[ end trace [^\n]*\n",
+                     re.MULTILINE | re.DOTALL)
 RACE = re.compile(r"^=+\nBUG: KCSAN: (.*?)\n.*?^=+\n", re.MULTILINE | re.DOTALL)
 
 
@@ -114,13 +115,14 @@ def boot_debug(checker, files, run, share, label):
     job = JOB.format(effort=share, patience=patience, tests=" ".join(run.tests), after=KUNIT if faults else "")
     # What is excused may not end it.
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
-    # KASAN sees what a poisoned slab shows, and sooner.
-    options += ["slub_debug=- init_on_free=0"] * (checker != "races")
+    # KASAN sees what a poisoned slab shows, and sooner. What kmalloc() gives can be told from the rest, and failed alone.
+    options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * (checker != "races")
     result = machine.boot(job, timeout=9000, options=" ".join(options), label=label)
     console = result.console.replace("\r", "")
     if faults:
         for excuse in EXCUSES:
             console = excuse.sub("", console)
+        console = CROWDED.sub("", console, count=1)
     console = less_races_of_others(console)
     told = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL))
     counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
