@@ -88,6 +88,22 @@ def test_only_this_boot_gives_the_verdict():
     assert vm.verdict_of([], "12ab", True) == "none: out of time"
 
 
+DIED = BOOT + "[    4.684041] sched_clock: Marking stable (4712454469, -30595445)\n[    4.694001] Oops: int3: 0000 [#1] SMP NOPTI\n"
+
+
+def test_only_what_the_emulator_did_is_tried_again(monkeypatch):
+    """Once, and neither what came to /init nor what died of anything else."""
+    assert vm.died_of_emulation(DIED)
+    assert not vm.died_of_emulation(BOOT + "[    4.600000] Run /init as init process\n" + DIED)
+    assert not vm.died_of_emulation(DIED.replace("int3: ", ""))
+    for consoles in ([DIED, BOOT], [DIED, DIED], [BOOT, DIED]):
+        left = list(consoles)
+        monkeypatch.setattr(vm.Machine, "_boot_once", lambda *_, left=left: vm.Result("", left.pop(0), "none: the guest died"))
+        result = vm.Machine(REFERENCE, "races", b"").boot("")
+        assert result.console == consoles[consoles[0] == DIED]
+        assert len(left) == (consoles[0] != DIED)
+
+
 KTAP = """KTAP version 1
 1..2
 # Subtest: one
