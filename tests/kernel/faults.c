@@ -344,8 +344,11 @@ static bool worker_has_failed(void)
 static uint64_t uevents_sent(void)
 {
 	char text[32];
+	int err = file_read("/sys/kernel/uevent_seqnum", text, sizeof(text));
 
-	return file_read("/sys/kernel/uevent_seqnum", text, sizeof(text)) ? 0 : strtoull(text, NULL, 10);
+	if (err)
+		require(false, "uevents are counted: %s", strerror(err));
+	return strtoull(text, NULL, 10);
 }
 
 /*
