@@ -52,10 +52,11 @@ static struct tick_stat run_timeline(long long period_ms, int64_t duration_ns)
 	after.counter -= before.counter;
 	after.missed -= before.missed;
 	counted = after.counter + after.missed;
-	check(counted >= (stopped[0] - started[1]) / period_ns &&
-	      counted <= (stopped[1] - started[0]) / period_ns,
-	      "%lld ms: %" PRIu64 " ticks + %" PRIu64 " missed = %" PRId64 " periods elapsed",
-	      period_ms, after.counter, after.missed, (stopped[1] - started[0]) / period_ns);
+	periods[0] = (stopped[0] - started[1]) / period_ns;
+	periods[1] = (stopped[1] - started[0]) / period_ns;
+	check(counted >= periods[0] && counted <= periods[1],
+	      "%lld ms: %" PRIu64 " ticks + %" PRIu64 " missed, of %" PRId64 " to %" PRId64 " periods elapsed",
+	      period_ms, after.counter, after.missed, periods[0], periods[1]);
 
 	after.lateness.sum_ns -= before.lateness.sum_ns;
 	after.alarm_lateness.sum_ns -= before.alarm_lateness.sum_ns;
