@@ -17,6 +17,13 @@ count() {
     printf '    counter: %s, and %s s later %s\n' "$before" "$1" "$after"
 }
 
+# Both counts of one instant, and between which times, in seconds since boot, it was.
+instant() {
+    read -r earliest _ < /proc/uptime
+    read -r _ _ counter missed _ < $dir/stat
+    read -r latest _ < /proc/uptime
+}
+
 # The fullest buckets of a histogram as bars; bounds are in ns, inclusive.
 bars() {
     { cat $dir/lateness/bounds_ns; cat $dir/lateness/histogram; } | awk '
@@ -52,7 +59,17 @@ printf '    worst: %s ns; the timer alone, at its worst: %s ns\n' "$(cat $dir/la
 printf '    (an emulator is slow and shares its CPUs: these figures are its own)\n'
 
 say "Nothing is lost: what did not get a tick of its own is counted as missed."
-printf '    counter %s + missed %s = periods elapsed\n' "$(cat $dir/counter)" "$(cat $dir/missed)"
+instant
+from_counter=$counter from_missed=$missed from_earliest=$earliest from_latest=$latest
+sleep 3
+instant
+awk -v ticks=$((counter - from_counter)) -v missed=$((missed - from_missed)) \
+    -v least="$earliest" -v since_latest="$from_latest" -v most="$latest" -v since_earliest="$from_earliest" '
+    BEGIN { periods = ticks + missed
+            printf "    in %.2f s: %d ticks + %d missed = %d periods of 5 ms\n", most - since_earliest, ticks, missed, periods
+            # The clock read here goes by 10 ms; of the ticks one may be in flight, at either end.
+            exit periods * 0.005 < least - since_latest - 0.02 || periods * 0.005 > most - since_earliest + 0.02 }' ||
+    fail "these are not the periods that went by"
 
 say "Off. When the write returns, no tick runs any more:"
 show "echo 0 > $dir/enabled"
