@@ -55,7 +55,7 @@ rmmod sched_tick_kunit
 # What is done thousands of times takes hours there: so much of it in `make test`, and in `make test-long`, in per cent. The cycles
 # are done in full, by themselves.
 SUITE = (2, 10)
-OTHERS = (3, 100)
+OTHERS = (4, 100)
 RACES = test_kernels.RUNS["races"]
 RUNS = {
     "suite": RACES._replace(tests=RACES.tests + test_kernels.RUNS["torture"].tests),
@@ -196,8 +196,8 @@ MUTANTS = {
     "leaves_before_the_release": ("release", "ticker.c", "\twait_for_completion(&tick_all_released);\n", "\treturn;\n", "cycles",
                                   "refcount_t: underflow|unable to handle page fault"),
 }
-# That its means are at work is seen each time.
-ALWAYS = ("put_before_del",)
+# That their means are at work is seen each time.
+ALWAYS = ("put_before_del", "unlocked_read")
 
 
 @pytest.mark.parametrize("name", some_of(MUTANTS, ALWAYS))

@@ -183,7 +183,7 @@ MUTANTS = {
 }
 # One of each kind: a figure, an errno, a call into memory that is gone, and what only the log knows. The others were met once and
 # can be again.
-ALWAYS = ("lost_tick", "unchecked", "leaves_too_soon", "warns")
+ALWAYS = ("lost_tick", "unchecked", "leaves_too_soon", "warns", "warns_and_dies")
 
 
 def test_every_bug_is_in_the_table():
