@@ -2,12 +2,15 @@
 """The rig itself: what must turn a run red does."""
 
 import re
+import struct
+import subprocess
 
 import pytest
 
 import claims
 import debug
 import klog
+import roots
 import test_debug
 import vm
 from conftest import REFERENCE, TOP, some_of
@@ -108,6 +111,26 @@ def test_what_the_emulator_did_is_tried_once_more(mode, consoles, last, warned, 
     monkeypatch.setattr(vm.Machine, "_boot_once", lambda *_: vm.Result("", consoles.pop(0), "none: the guest died"))
     assert vm.Machine(REFERENCE, mode, b"").boot("").console == last
     assert len(recwarn) == warned
+
+
+@pytest.mark.parametrize("lacks", [0, 1])
+def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
+    """Or not at all: one that is not as long as it says leaves nothing that a later run could trust."""
+    kernel, header = bytes(5000), bytearray(0x400)
+    payload = subprocess.run(["xz", "-c"], input=kernel, check=True, capture_output=True).stdout
+    payload += (len(kernel) + lacks).to_bytes(4, "little")
+    header[0x1f1], header[0x202:0x206], header[0x248:0x250] = 1, b"HdrS", struct.pack("<II", 0, len(payload))
+    folder = tmp_path / "root"
+    (folder / "boot").mkdir(parents=True)
+    (folder / "boot" / "vmlinuz-1").write_bytes(header + payload)
+    if lacks:
+        with pytest.raises(RuntimeError, match="not what it says"):
+            roots.kernel_image(folder, "1")
+        assert not [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
+    else:
+        assert roots.kernel_image(folder, "1").read_bytes() == kernel
+        (folder / "boot" / "vmlinuz-1").write_bytes(header + b"another")
+        assert roots.kernel_image(folder, "1") == folder / "boot" / "vmlinuz-1"
 
 
 KTAP = """KTAP version 1
