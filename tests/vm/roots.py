@@ -206,8 +206,9 @@ def image(folder):
 UNPACKERS = {b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-def kernel_image(folder, version):
-    """What to boot of a root: its kernel, unpacked, once. An emulator takes seconds for it each time.
+def kernel_image(folder, version, firmware=False):
+    """What to boot of a root: its kernel, unpacked, once. An emulator takes seconds for it each time; but firmware that has to
+    start it, or to wake it up, knows a packed one only.
 
     Where the payload is says Documentation/arch/x86/boot.rst; its last word is how long it has to become. What is packed in
     another way, or not at all, is left as it is.
@@ -218,7 +219,7 @@ def kernel_image(folder, version):
     offset += 512 * (content[0x1f1] + 1)
     payload = content[offset:offset + length - 4]
     tool = next((tool for magic, tool in UNPACKERS.items() if payload.startswith(magic)), None)
-    if not tool or content[0x202:0x206] != b"HdrS":
+    if firmware or not tool or content[0x202:0x206] != b"HdrS":
         return packed
     file = beside(folder, f".vmlinux-{hashlib.sha256(content).hexdigest()[:16]}")
     with locked(beside(file, ".lock")):

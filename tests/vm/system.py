@@ -162,10 +162,8 @@ class System(vm.Machine):
 
     def _command(self, folder, report="stdio,id=report", options=""):
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
-        # UEFI knows how to start a packed one only.
-        packed = self.folder / "boot" / f"vmlinuz-{self.release}"
         kernel = [] if self.has_loader else [
-            "-kernel", str(packed if self.variables else roots.kernel_image(self.folder, self.release)),
+            "-kernel", str(roots.kernel_image(self.folder, self.release, firmware=bool(self.variables))),
             "-initrd", str(self.folder / "boot" / f"initrd.img-{self.release}"),
             "-append", " ".join(word for word in words if word)]
         firmware = [word for number, file in enumerate([f"{UEFI}/OVMF_CODE_4M.fd,readonly=on", self.variables])

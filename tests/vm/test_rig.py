@@ -129,6 +129,7 @@ def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
         assert not [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
     else:
         assert roots.kernel_image(folder, "1").read_bytes() == kernel
+        assert roots.kernel_image(folder, "1", firmware=True) == folder / "boot" / "vmlinuz-1"
         (folder / "boot" / "vmlinuz-1").write_bytes(header + b"another")
         assert roots.kernel_image(folder, "1") == folder / "boot" / "vmlinuz-1"
 

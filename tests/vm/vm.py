@@ -318,12 +318,10 @@ class Machine:
     def _command(self, folder, report="stdio,id=report", options=""):
         root, release = roots.root(self.kernel), roots.release(self.kernel)
         words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
-        # A firmware that did not start the kernel does not wake it up either.
-        kernel = root / "boot" / f"vmlinuz-{release}" if self.mode == "sleep" else roots.kernel_image(root, release)
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
-                "-kernel", str(kernel), "-initrd", f"{folder}/initramfs",
+                "-kernel", str(roots.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{folder}/initramfs",
                 "-append", " ".join(word for word in words if word)]
 
     def _prepare(self, folder, job, nonce="none"):
