@@ -16,7 +16,11 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "notify.h"
 #include "ticker.h"
+
+/* How often to look where others may clear notify. */
+#define LOOK_MS 1000
 
 extern char **environ;
 
@@ -33,17 +37,6 @@ static bool read_counter(int fd, uint64_t *counter)
 	text[length] = '\0';
 	*counter = strtoull(text, NULL, 10);
 	return true;
-}
-
-/* Each tick wakes us only if notify says so. It stays on, for others may wait, too. */
-static int ask_to_be_woken(const char *name)
-{
-	char text[8];
-	int status = ticker_read(name, "notify", text, sizeof(text));
-
-	if (status || *text == '1')
-		return status;
-	return ticker_write(name, "notify", "1");
 }
 
 /* Run the command; ticks that pass meanwhile are told the next one. Returns its exit status. */
@@ -74,21 +67,19 @@ static int run(char **command, uint64_t counter, uint64_t ticks)
 	return STATUS_FAILED;
 }
 
-static int wait_for_ticks(const char *name, uint64_t wanted, char **command)
+static int wait_for_ticks(const char *name, int timeout_ms, uint64_t wanted, char **command)
 {
 	struct pollfd poller = { .events = POLLPRI };
 	uint64_t seen, counter, ticks, done = 0;
-	int status = ask_to_be_woken(name);
+	int status = STATUS_DONE;
 
-	if (status)
-		return status;
 	poller.fd = open(ticker_path(name, "counter"), O_RDONLY | O_CLOEXEC);
 	if (poller.fd < 0)
 		return ticker_complain(name, "counter", errno);
 	if (!read_counter(poller.fd, &seen))
 		return ticker_complain(name, "wait", ENODEV);
 	while (done < wanted) {
-		if (poll(&poller, 1, -1) < 0 && errno != EINTR)
+		if (poll(&poller, 1, timeout_ms) < 0 && errno != EINTR)
 			err(STATUS_FAILED, "poll");
 		if (!read_counter(poller.fd, &counter))
 			return ticker_complain(name, "wait", ENODEV);
@@ -114,9 +105,10 @@ static const struct option options[] = {
 
 int command_wait(int argc, char **argv)
 {
+	struct notify notify;
 	uint64_t wanted = 0;
 	const char *name;
-	int option;
+	int option, status;
 	char *end;
 
 	/* What follows "--" is left as it is. */
@@ -133,8 +125,17 @@ int command_wait(int argc, char **argv)
 	if (optind == argc)
 		usage("wait", STATUS_USAGE);
 	name = argv[optind++];
+	if (!ticker_name_valid(name)) {
+		warnx("%s: no such ticker", name);
+		return STATUS_MISSING;
+	}
 	/* A command goes on for ever unless told how often; without one, one tick is what is waited for. */
 	if (!wanted)
 		wanted = optind < argc ? UINT64_MAX : 1;
-	return wait_for_ticks(name, wanted, optind < argc ? argv + optind : NULL);
+	status = notify_hold(&notify, name);
+	if (!status)
+		status = wait_for_ticks(name, notify.lock < 0 ? LOOK_MS : -1, wanted,
+					optind < argc ? argv + optind : NULL);
+	notify_release(&notify);
+	return status;
 }

@@ -32,6 +32,14 @@ def _tool(tmp_path_factory):
     return folder / "sched-tick"
 
 
+@pytest.fixture(scope="session", name="shim")
+def _shim(tmp_path_factory):
+    """The environment of a tool whose poll() wakes up and whose write() can be refused."""
+    library = tmp_path_factory.mktemp("shim") / "shim.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, TOP / "tests" / "unit" / "shim.c"], check=True)
+    return {"PATH": os.environ["PATH"], "LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0:detect_leaks=0"}
+
+
 def row(counts):
     """A histogram."""
     return [counts.get(bucket, 0) for bucket in range(BUCKETS)]
@@ -329,6 +337,162 @@ def test_no_ticker(run, arguments):
     """Exit status 3, and which one."""
     done = run(*arguments)
     assert done.status == 3 and "x: no such ticker" in done.err and not done.out
+
+
+def until(condition):
+    """Poll for what another process does."""
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def holders(tree):
+    """Processes that hold the lock of the default ticker's waiters."""
+    lock, found = tree / "run" / "sched-tick" / "default", set()
+    for path in pathlib.Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(path) == str(lock):
+                found.add(int(path.parts[2]))
+        except OSError:  # It is closed.
+            pass
+    return found
+
+
+@pytest.fixture(name="waiters")
+def _waiters(tool, tree):
+    """A function that starts a waiter and returns it, once it has set notify, and its guard."""
+    (tree / "run").mkdir()
+    started = []
+
+    def start(*command, prefix=(), guarded=True):
+        before = holders(tree)
+        # What runs in the background ignores signals, and what it starts inherits that.
+        waiter = subprocess.Popen(  # pylint: disable=consider-using-with
+            ["env", "--default-signal", *prefix, tool, "wait", *command, "default"], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree)})
+        started.append(waiter)
+        if not guarded:
+            return waiter, None
+        until(lambda: len(holders(tree) - before) == 2 and notify(tree) == "1")
+        return waiter, (holders(tree) - before - {waiter.pid}).pop()
+    yield start
+    for waiter in started:
+        waiter.kill()
+        waiter.communicate(timeout=20)
+    until(lambda: not holders(tree))
+
+
+def notify(tree):
+    """What the default ticker's notify is."""
+    return (tree / "sys" / "kernel" / "sched_tick" / "notify").read_text("ascii").strip()
+
+
+def end(waiter, number=signal.SIGKILL):
+    """Kill one; whoever reads its output sees the end at once."""
+    waiter.send_signal(number)
+    waiter.communicate(timeout=20)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_killed_waiter_restores_notify(waiters, tree, number):
+    """Whatever kills it."""
+    waiter, _ = waiters()
+    end(waiter, number)
+    until(lambda: notify(tree) == "0" and not holders(tree))
+
+
+def test_the_last_waiter_restores_notify(waiters, tree):
+    """Not the first one that ends; and what was set before stays set."""
+    first, _ = waiters()
+    second, _ = waiters()
+    end(first)
+    until(lambda: len(holders(tree)) == 2)
+    time.sleep(0.2)
+    assert notify(tree) == "1"
+    end(second)
+    until(lambda: notify(tree) == "0" and not holders(tree))
+    (tree / "sys" / "kernel" / "sched_tick" / "notify").write_text("1\n", encoding="ascii")
+    third, _ = waiters()
+    end(third)
+    until(lambda: not holders(tree))
+    assert notify(tree) == "1"
+
+
+def test_a_waiter_that_ends_restores_notify(tool, tree, shim):
+    """Before its exit status is known, also without its guard; and its command gets neither lock nor pipe."""
+    (tree / "run").mkdir()
+    with subprocess.Popen([tool, "wait", "-n", "5", "default", "--", "sh", "-c", "ls -l /proc/$$/fd"], text=True,
+                          stdout=subprocess.PIPE, env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
+        until(lambda: notify(tree) == "1")
+        time.sleep(0.3)
+        os.kill((holders(tree) - {waiter.pid}).pop(), signal.SIGKILL)
+        (tree / "sys" / "kernel" / "sched_tick" / "counter").write_text("86410\n", encoding="ascii")
+        said = waiter.communicate(timeout=20)[0]
+    assert waiter.returncode == 0 and notify(tree) == "0"
+    assert said.count("pipe:") == 1 and "sched-tick/default" not in said, said
+
+
+def test_a_killed_guard_is_made_good_by_the_next_waiter(waiters, tree):
+    """Waiter and guard killed leave notify set; not if the ticker is another one since."""
+    path = tree / "sys" / "kernel" / "sched_tick" / "notify"
+    for again in (False, True):
+        waiter, guard = waiters()
+        os.kill(guard, signal.SIGKILL)
+        end(waiter)
+        until(lambda: not holders(tree))
+        assert notify(tree) == "1"
+        if again:
+            (tree / "new").write_text("1\n", encoding="ascii")
+            (tree / "new").rename(path)
+        waiter, _ = waiters()
+        end(waiter)
+        until(lambda: not holders(tree))
+        assert notify(tree) == ("1" if again else "0")
+
+
+def test_a_waiter_leaves_what_was_changed_meanwhile(waiters, tree):
+    """A notify that root cleared, and a ticker that was removed."""
+    sysfs = tree / "sys" / "kernel" / "sched_tick"
+    waiter, _ = waiters()
+    (sysfs / "notify").write_text("0\n", encoding="ascii")
+    end(waiter)
+    until(lambda: not holders(tree))
+    assert notify(tree) == "0"
+    waiter, _ = waiters()
+    shutil.rmtree(sysfs)
+    end(waiter)
+    until(lambda: not holders(tree))
+    assert not sysfs.exists()
+
+
+POWERLESS = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+
+
+def test_a_waiter_that_may_not_write_notify(waiters, tree):
+    """It waits while notify is set, and sees ticks also once that is cleared."""
+    sysfs = tree / "sys" / "kernel" / "sched_tick"
+    (sysfs / "notify").write_text("1\n", encoding="ascii")
+    (sysfs / "notify").chmod(0o444)
+    (tree / "run" / "sched-tick").mkdir(mode=0)
+    waiter, _ = waiters("-n", "3", prefix=POWERLESS, guarded=False)
+    time.sleep(0.5)
+    (sysfs / "counter").write_text("86403\n", encoding="ascii")
+    assert waiter.communicate(timeout=20) == ("", "") and waiter.returncode == 0
+    assert notify(tree) == "1"
+
+
+def test_a_waiter_without_a_place_for_its_lock(tool, tree):
+    """It works, and says that notify stays set."""
+    sysfs = tree / "sys" / "kernel" / "sched_tick"
+    with subprocess.Popen([tool, "wait", "default"], text=True, stderr=subprocess.PIPE,
+                          env={"SCHED_TICK_ROOT": str(tree)}) as waiter:
+        until(lambda: notify(tree) == "1")
+        time.sleep(0.3)
+        (sysfs / "counter").write_text("86401\n", encoding="ascii")
+        said = waiter.communicate(timeout=20)[1]
+    assert waiter.returncode == 0 and notify(tree) == "1"
+    assert said == "sched-tick: default: notify stays set: /run/sched-tick: No such file or directory\n"
 
 
 def test_output_that_can_not_be_written(tool, tree):
