@@ -21,6 +21,7 @@
 #define SYSFS		"/sys/kernel/sched_tick"
 #define CONFIGFS	"/sys/kernel/config/sched_tick"
 #define GID		"/sys/module/sched_tick/parameters/gid"
+#define MAX_RATE	"/sys/module/sched_tick/parameters/max_rate"
 
 /* Tests have trees of their own. */
 static const char *root(void)
@@ -177,6 +178,27 @@ int ticker_read(const char *name, const char *file, char *text, size_t size)
 	return STATUS_DONE;
 }
 
+/* Why the kernel refuses a value with ERANGE. */
+static int complain_range(const char *name, const char *file, const char *text)
+{
+	char phase[16], rate[16];
+
+	if (!strcmp(file, "cpu"))
+		warnx("%s: %s = %s: no CPU has that number", name, file, text);
+	else if (!strcmp(file, "phase_ms"))
+		warnx("%s: %s = %s: the phase has to be shorter than the period", name, file, text);
+	else if (!strcmp(file, "period_ms") && !ticker_read(name, "phase_ms", phase, sizeof(phase)) &&
+		 atoi(phase) >= atoi(text))
+		warnx("%s: %s = %s: the period has to be longer than phase_ms, which is %s", name, file, text, phase);
+	else if ((!strcmp(file, "period_ms") || !strcmp(file, "enabled")) &&
+		 first_line(MAX_RATE, rate, sizeof(rate)))
+		warnx("%s: %s = %s: the sum of the rates of all enabled tickers would exceed max_rate, %.*s ticks per"
+		      " second; root can raise it in " MAX_RATE, name, file, text, (int)strcspn(rate, "\n"), rate);
+	else
+		warnx("%s: %s = %s: out of range", name, file, text);
+	return STATUS_FAILED;
+}
+
 int ticker_write(const char *name, const char *file, const char *text)
 {
 	int fd = open(ticker_path(name, file), O_WRONLY | O_CLOEXEC);
@@ -189,6 +211,8 @@ int ticker_write(const char *name, const char *file, const char *text)
 	if (write(fd, text, strlen(text)) < 0)
 		err = errno;
 	close(fd);
+	if (err == ERANGE)
+		return complain_range(name, file, text);
 	return err ? ticker_complain(name, what, err) : STATUS_DONE;
 }
 

@@ -433,6 +433,23 @@ def test_a_waiter_that_ends_restores_notify(tool, tree, shim):
     assert said.count("pipe:") == 1 and "sched-tick/default" not in said, said
 
 
+RANGES = [("enabled=no", "enabled", "would exceed max_rate, 777 ticks per second; root can raise it in /sys/module/sched_tick/"),
+          ("period=1ms", "period_ms", "would exceed max_rate, 777 ticks per second; root can raise it in /sys/module/sched_tick/"),
+          ("cpu=9", "cpu", "no CPU has that number"), ("phase=5s", "phase_ms", "the phase has to be shorter than the period"),
+          ("stall=5s", "stall_ms", "out of range")]
+
+
+@pytest.mark.parametrize("setting,file,text", RANGES)
+def test_out_of_range_is_explained(tool, tree, shim, setting, file, text):
+    """By the setting, and max_rate as it is."""
+    path = tree / "sys" / "module" / "sched_tick" / "parameters" / "max_rate"
+    path.parent.mkdir()
+    path.write_text("777\n", encoding="ascii")
+    done = subprocess.run([tool, "set", "default", setting], text=True, capture_output=True, check=False,
+                          env=shim | {"SCHED_TICK_ROOT": str(tree), "SHIM_ERANGE": file})
+    assert done.returncode == 1 and done.stderr.startswith(f"sched-tick: default: {file} = ") and text in done.stderr, done.stderr
+
+
 def test_a_killed_guard_is_made_good_by_the_next_waiter(waiters, tree):
     """Waiter and guard killed leave notify set; not if the ticker is another one since."""
     path = tree / "sys" / "kernel" / "sched_tick" / "notify"
