@@ -101,3 +101,30 @@ def test_licence_is_named_first(path):
 def test_one_version():
     """The module says the version that DKMS files it under."""
     assert f'MODULE_VERSION("{vm.version()}")' in (TOP / "src" / "main.c").read_text("ascii")
+
+
+def body(text, function):
+    """Of a C function."""
+    return re.search(rf"^static int {function}\(.*?^\{{(.*?)^\}}", text, re.MULTILINE | re.DOTALL)[1]
+
+
+def test_fields_of_stat():
+    """Name and number of values of each: as docs/ABI lists them, as the module prints them, as the tool parses them."""
+    entry = (TOP / "docs" / "ABI" / "sysfs-kernel-sched_tick").read_text("utf-8").split("sched_tick/stat\n")[1].split("What:")[0]
+    documented, following = [], 1
+    for first, last, name in re.findall(r"^\t\t *(\d+)(?:-(\d+))?\t(\S+)$", entry, re.MULTILINE):
+        assert int(first) == following, name
+        following = int(last or first) + 1
+        documented.append((name, following - int(first)))
+
+    sources = {name: (TOP / name).read_text("utf-8") for name in ("src/attrs.c", "src/lateness.h", "tools/stat.c", "tools/stat.h")}
+    numbers = {int(re.search(r"LATENESS_BOUNDS\s+(\d+)", sources[name])[1]) + 1 for name in ("src/lateness.h", "tools/stat.h")}
+    assert len(numbers) == 1
+    buckets = numbers.pop()
+    row = re.findall(r"\blateness->(\w+)", body(sources["src/attrs.c"], "tick_show_stat_lateness"))
+    printed = []
+    for name in re.findall(r"(?:config\.|counts->)(\w+)", body(sources["src/attrs.c"], "tick_show_stat")):
+        printed += [f"{name}/{part}" for part in row] if name.endswith("lateness") else [name]
+    parsed = [name.replace(".", "/") for name in re.findall(r"\tFIELD\((.*)\),", sources["tools/stat.c"])]
+    for names in (printed, parsed):
+        assert [(name, buckets if name.endswith("histogram") else 1) for name in names] == documented

@@ -40,31 +40,43 @@ static bool take(const char **at, uint64_t *value)
 	return true;
 }
 
-static bool take_lateness(const char **at, struct lateness *lateness)
-{
-	if (!take(at, &lateness->last_ns) || !take(at, &lateness->max_ns) ||
-	    !take(at, &lateness->sum_ns))
-		return false;
-	for (size_t i = 0; i < LATENESS_BUCKETS; i++)
-		if (!take(at, &lateness->histogram[i]))
-			return false;
-	return true;
-}
+#define FIELD(member) { offsetof(struct stat_line, member), sizeof(((struct stat_line *)0)->member) / sizeof(uint64_t) }
+
+/* The fields in their order. tests/test_static.py holds this against docs/ABI and src/attrs.c. */
+static const struct {
+	size_t offset;
+	size_t count;
+} fields[] = {
+	FIELD(enabled),
+	FIELD(period_ms),
+	FIELD(counter),
+	FIELD(missed),
+	FIELD(lateness.last_ns),
+	FIELD(lateness.max_ns),
+	FIELD(lateness.sum_ns),
+	FIELD(lateness.histogram),
+	FIELD(alarm_lateness.last_ns),
+	FIELD(alarm_lateness.max_ns),
+	FIELD(alarm_lateness.sum_ns),
+	FIELD(alarm_lateness.histogram),
+	FIELD(stalls),
+};
 
 bool stat_parse(const char *text, struct stat_line *stat)
 {
-	uint64_t enabled, period_ms, later;
+	uint64_t later;
 
-	if (!take(&text, &enabled) || enabled > 1 || !take(&text, &period_ms) ||
-	    period_ms < 1 || period_ms > INT32_MAX || !take(&text, &stat->counter) ||
-	    !take(&text, &stat->missed) || !take_lateness(&text, &stat->lateness) ||
-	    !take_lateness(&text, &stat->alarm_lateness) || !take(&text, &stat->stalls))
-		return false;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		uint64_t *values = (uint64_t *)((char *)stat + fields[i].offset);
+
+		for (size_t j = 0; j < fields[i].count; j++)
+			if (!take(&text, &values[j]))
+				return false;
+	}
 	while (take(&text, &later))
 		;
-	stat->enabled = enabled;
-	stat->period_ms = period_ms;
-	return (text[0] == '\n' && text[1] == '\0') || text[0] == '\0';
+	return stat->enabled <= 1 && stat->period_ms >= 1 && stat->period_ms <= INT32_MAX &&
+	       ((text[0] == '\n' && text[1] == '\0') || text[0] == '\0');
 }
 
 uint64_t lateness_count(const struct lateness *lateness)

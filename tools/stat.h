@@ -16,9 +16,7 @@ struct lateness {
 };
 
 struct stat_line {
-	bool enabled;
-	uint32_t period_ms;
-	uint64_t counter, missed, stalls;
+	uint64_t enabled, period_ms, counter, missed, stalls;
 	struct lateness lateness, alarm_lateness;
 };
 
