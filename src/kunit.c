@@ -157,6 +157,69 @@ static void a_clock_set_back_is_followed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
 }
 
+/* A clock that is EPOCH ahead of CLOCK_MONOTONIC, and a deadline of an hour's uptime. */
+static void without_a_step_all_time_is_lateness(struct kunit *test)
+{
+	static const struct {
+		u64 late_ns;
+		s64 step_ns;
+		u64 alarm_ns, reached_ns;
+	} cases[] = {
+		{ 0, 0, 0, HOUR },
+		{ 7, 0, 0, HOUR },
+		{ 5 * SECOND, 0, 0, HOUR },
+		{ 5 * SECOND, 0, HOUR + SECOND, HOUR },		/* the timer was late */
+		/* Slewed, or set back, and then it is reached later. */
+		{ 5 * SECOND, (s64)MS - 1, HOUR + 1, HOUR - MS + 1 },
+		{ 5 * SECOND, -(s64)MS, HOUR + MS, HOUR + MS },
+		{ 5 * SECOND, -(s64)(3 * SECOND), 0, HOUR + 3 * SECOND },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ(test,
+				tick_timeline_reached(EPOCH + HOUR,
+						      EPOCH + HOUR +
+						      cases[i].late_ns +
+						      cases[i].step_ns,
+						      HOUR + cases[i].late_ns,
+						      EPOCH, cases[i].alarm_ns),
+				cases[i].reached_ns);
+	/* Never before CLOCK_MONOTONIC began. */
+	KUNIT_EXPECT_EQ(test,
+			tick_timeline_reached(EPOCH, EPOCH + SECOND, MS,
+					      EPOCH + DAY, 0), 0ULL);
+}
+
+/* The clock is set forward some time before the deadline of an hour's uptime. */
+static void a_step_is_no_lateness(struct kunit *test)
+{
+	static const struct {
+		u64 now_ns, step_ns, alarm_ns, reached_ns;
+	} cases[] = {
+		/* The timer fired at the step, and the tick ran 9 ns later. */
+		{ HOUR / 2, DAY, HOUR / 2 - 9, HOUR / 2 - 9 },
+		{ HOUR / 2, 200 * YEAR, HOUR / 2 - 9, HOUR / 2 - 9 },
+		/* On the wheel nobody knows when: now. */
+		{ HOUR / 2, DAY, 0, HOUR / 2 },
+		{ HOUR / 2, HOUR / 2 + MS, 0, HOUR / 2 },
+		/* It was due by then without the step, too. */
+		{ HOUR + SECOND, DAY, 0, HOUR },
+		{ HOUR + SECOND, DAY, HOUR / 2, HOUR / 2 },
+		{ HOUR + SECOND, DAY, HOUR + 9, HOUR },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ(test,
+				tick_timeline_reached(EPOCH + HOUR,
+						      EPOCH + cases[i].now_ns +
+						      cases[i].step_ns,
+						      cases[i].now_ns, EPOCH,
+						      cases[i].alarm_ns),
+				cases[i].reached_ns);
+}
+
 static void the_longest_period_after_decades(struct kunit *test)
 {
 	struct tick_timeline timeline;
@@ -281,6 +344,17 @@ static void sums_and_extremes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, total, 3);
 }
 
+static void sums_do_not_wrap(struct kunit *test)
+{
+	struct tick_lateness lateness = { };
+	int i;
+
+	for (i = 0; i < 4; i++)
+		tick_lateness_add(&lateness, 200 * YEAR);
+	KUNIT_EXPECT_EQ(test, lateness.sum_ns, ~0ULL);
+	KUNIT_EXPECT_EQ(test, lateness.max_ns, 200 * YEAR);
+}
+
 static void reset_keeps_what_counts_up(struct kunit *test)
 {
 	struct tick_lateness lateness = { 0 };
@@ -303,11 +377,14 @@ static struct kunit_case tick_cases[] = {
 	KUNIT_CASE(settling_keeps_where_lateness_counts_from),
 	KUNIT_CASE(stopping_leaves_nothing_in_flight),
 	KUNIT_CASE(a_clock_set_back_is_followed),
+	KUNIT_CASE(without_a_step_all_time_is_lateness),
+	KUNIT_CASE(a_step_is_no_lateness),
 	KUNIT_CASE(the_longest_period_after_decades),
 	KUNIT_CASE(where_32_bits_would_wrap),
 	KUNIT_CASE(every_deadline_exactly_once),
 	KUNIT_CASE(buckets_have_inclusive_upper_bounds),
 	KUNIT_CASE(sums_and_extremes),
+	KUNIT_CASE(sums_do_not_wrap),
 	KUNIT_CASE(reset_keeps_what_counts_up),
 	{}
 };

@@ -40,7 +40,10 @@ void tick_lateness_add(struct tick_lateness *lateness, u64 late_ns)
 	lateness->bucket = bucket;
 	lateness->histogram[bucket]++;
 	lateness->last_ns = late_ns;
+	/* It never goes down, also not by an overflow. */
 	lateness->sum_ns += late_ns;
+	if (lateness->sum_ns < late_ns)
+		lateness->sum_ns = ~0ULL;
 	if (late_ns > lateness->max_ns)
 		lateness->max_ns = late_ns;
 }

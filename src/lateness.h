@@ -17,7 +17,7 @@
  * struct tick_lateness - what is known of one kind of lateness, in nanoseconds
  * @last_ns: the latest one recorded
  * @max_ns: the largest one since the last tick_lateness_reset()
- * @sum_ns: all of them; 584 years of lateness fit
+ * @sum_ns: all of them; stays at its largest value rather than overflow
  * @bucket: in which of @histogram the latest one is counted
  * @histogram: counts; bucket i holds what is at most tick_lateness_bounds_ns[i]
  *	and above the bound before, the last bucket all the rest

@@ -134,4 +134,44 @@ static inline void tick_timeline_rewind(struct tick_timeline *timeline,
 	timeline->late_from_ns = timeline->due_ns;
 }
 
+/*
+ * A smaller step of a clock between two looks counts as lateness. It is more than
+ * NTP slews a clock by in a second.
+ */
+#define TICK_TIMELINE_STEP_NS 1000000
+
+/**
+ * tick_timeline_reached() - find the instant at which a deadline was reached
+ * @deadline_ns: the deadline, on the ticker's clock; it has passed
+ * @now_ns: the time on the ticker's clock
+ * @mono_ns: the time on CLOCK_MONOTONIC
+ * @offset_ns: ticker's clock less CLOCK_MONOTONIC when the deadline was ahead
+ * @alarm_ns: CLOCK_MONOTONIC when the timer fired for the deadline; 0: unknown
+ *
+ * A clock that is set forward, or that went on during a suspend, reaches the
+ * deadline by a step. No time passed meanwhile, so nothing was late then: the
+ * timer, which fires at the step, says when that was. If it is not known, the
+ * deadline counts as reached when its time came without the step, or now.
+ *
+ * Return: nanoseconds on CLOCK_MONOTONIC, at most @mono_ns.
+ */
+static inline u64 tick_timeline_reached(u64 deadline_ns, u64 now_ns,
+					u64 mono_ns, u64 offset_ns,
+					u64 alarm_ns)
+{
+	s64 step_ns = now_ns - mono_ns - offset_ns;
+	u64 passed_ns = now_ns - deadline_ns;
+	u64 reached_ns;
+
+	if (step_ns < TICK_TIMELINE_STEP_NS)
+		return passed_ns < mono_ns ? mono_ns - passed_ns : 0;
+
+	reached_ns = deadline_ns - offset_ns;
+	if (alarm_ns && alarm_ns < reached_ns)
+		return alarm_ns;
+	if (reached_ns > mono_ns)
+		return mono_ns;
+	return reached_ns;
+}
+
 #endif /* SCHED_TICK_TIMELINE_H */

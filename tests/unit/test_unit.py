@@ -49,7 +49,7 @@ def test_no_division_of_its_own(tmp_path):
     source = tmp_path / "all.c"
     source.write_text('#include "timeline.h"\n'
                       "void *all[] = { tick_timeline_start, tick_timeline_settle, tick_timeline_tick,\n"
-                      "tick_timeline_stop, tick_timeline_rewind };\n", encoding="ascii")
+                      "tick_timeline_stop, tick_timeline_rewind, tick_timeline_reached };\n", encoding="ascii")
     missing = set()
     for path in (source, TOP / "src" / "lateness.c"):
         gcc(tmp_path, "-m32", "-O2", "-ffreestanding", "-fno-pic", "-c", str(path),

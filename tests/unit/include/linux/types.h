@@ -9,6 +9,7 @@
 
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int64_t s64;
 #define S32_MAX INT32_MAX
 #define S64_MAX INT64_MAX
 #define U32_MAX UINT32_MAX
