@@ -219,7 +219,7 @@ def build_clang(kernel):
 
 # A debug kernel has no DKMS. Where lines that ran are counted, what maps the counts to lines comes beside the modules.
 DEBUG = """
-make -C "/lib/modules/$2/build" M="$1/src" $4 modules
+make -C "/lib/modules/$2/build" M="$1/src" SCHED_TICK_KUNIT=m $4 modules
 make -C "/lib/modules/$2/build" M=/share/beside UBSAN_SANITIZE=y ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
 cp "$1"/src/*.ko /share/beside/*.ko /share/out
 find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
