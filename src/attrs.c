@@ -7,7 +7,6 @@
  * in docs/ABI/sysfs-kernel-sched_tick.
  */
 #include <linux/kernel.h>
-#include <linux/kstrtox.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>

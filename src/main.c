@@ -5,8 +5,8 @@
 #include <linux/err.h>
 #include <linux/errno.h>
 #include <linux/init.h>
+#include <linux/kernel.h>
 #include <linux/kobject.h>
-#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
@@ -68,9 +68,13 @@ static const struct kernel_param_ops tick_param_gid_ops = {
 	.get = param_get_uint,
 };
 
-module_param_cb(period_ms, &tick_param_period_ops, &period_ms, 0444);
+/*
+ * The first two are not shown in /sys/module: they would keep the values of load
+ * beside the default ticker's files of the same names.
+ */
+module_param_cb(period_ms, &tick_param_period_ops, &period_ms, 0);
 MODULE_PARM_DESC(period_ms, "period of the default ticker at load, 1 to 2147483647 (1000)");
-module_param(enabled, bool, 0444);
+module_param(enabled, bool, 0);
 MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
 module_param_cb(max_tickers, &tick_param_tickers_ops, &max_tickers, 0444);
 MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");

@@ -173,6 +173,9 @@ static void run_params(void)
 		} else {
 			check(tick_u64("enabled") == 1, "\"%s\": it runs", given);
 		}
+		check(access("/sys/module/sched_tick/parameters/period_ms", F_OK) &&
+		      access("/sys/module/sched_tick/parameters/enabled", F_OK),
+		      "\"%s\": no second period_ms, nor enabled, is shown", given);
 		err = module_unload();
 		check(!err, "\"%s\": unloads: %s", given, strerror(err));
 	}
