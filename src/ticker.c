@@ -189,6 +189,8 @@ void tick_ticker_destroy(struct tick_ticker *ticker)
 	/* What it had to tell is overtaken by the removal. */
 	tick_event_cancel(ticker);
 
+	/* Before its parent may go: older kernels send it when it is released. */
+	kobject_uevent(&ticker->kobj, KOBJ_REMOVE);
 	kobject_del(&ticker->kobj);
 	cpuhp_state_remove_instance_nocalls(tick_cpuhp_state,
 					    &ticker->cpuhp_node);
