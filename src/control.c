@@ -46,6 +46,8 @@ int tick_ticker_set_period_ms(struct tick_ticker *ticker, int value)
 {
 	if (value <= ticker->config.phase_ms)
 		return -ERANGE;
+	if (value == ticker->config.period_ms)
+		return 0;
 	tick_ticker_retime(ticker, &ticker->config.period_ms, value);
 	return 0;
 }

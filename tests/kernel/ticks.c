@@ -211,11 +211,14 @@ static void run_settings(void)
 	before = tick_stat();
 	for (int i = 0; i < 30; i++) {
 		tick_set("enabled", "1");
+		tick_set("period_ms", "400");
+		tick_set("phase_ms", "-1");
+		tick_set("clock", "monotonic");
 		sleep_ns(20 * NSEC_PER_MSEC);
 	}
 	after = tick_stat();
 	check(after.counter + after.missed > before.counter + before.missed,
-	      "enabled = 1 again and again does not start over");
+	      "the same settings again and again do not start over");
 
 	/* The counter and what a monitor counts never go down. */
 	tick_set("enabled", "0");
