@@ -10,8 +10,6 @@
 #include <linux/errno.h>
 #include <linux/export.h>
 #include <linux/mutex.h>
-#include <linux/rculist.h>
-#include <linux/srcu.h>
 #include <linux/string.h>
 
 #include "configfs.h"
@@ -21,7 +19,7 @@
 
 static struct tick_ticker *tick_subscribe_default;
 
-/* Serialises changes of any ticker's list; the tick reads it under tick_srcu. */
+/* Two who subscribe the same subscriber; not taken to unsubscribe. */
 static DEFINE_MUTEX(tick_subscribe_lock);
 
 static int tick_subscribe_add(const char *name,
@@ -44,7 +42,7 @@ static int tick_subscribe_add(const char *name,
 
 	subscriber->ticker = ticker;
 	subscriber->item = item;
-	list_add_tail_rcu(&subscriber->node, &ticker->subscribers);
+	tick_ticker_add_subscriber(ticker, subscriber);
 	return 0;
 }
 
@@ -94,19 +92,15 @@ EXPORT_SYMBOL_GPL(sched_tick_subscribe);
  * When this returns @subscriber->tick does not run and will not be called any
  * more; @subscriber may be freed, or subscribed anew.
  *
- * Context: process context; sleeps until callbacks that run, of any ticker,
- * have returned. Not in a tick.
+ * Context: process context; sleeps until @subscriber->tick has returned, if it
+ * runs, and waits for no other callback. Not in a tick.
  */
 void sched_tick_unsubscribe(struct sched_tick_subscriber *subscriber)
 {
 	if (!subscriber->ticker)
 		return;
 
-	mutex_lock(&tick_subscribe_lock);
-	list_del_rcu(&subscriber->node);
-	mutex_unlock(&tick_subscribe_lock);
-	synchronize_srcu(&tick_srcu);
-
+	tick_ticker_remove_subscriber(subscriber->ticker, subscriber);
 	if (subscriber->item)
 		tick_configfs_release(subscriber->item);
 	subscriber->ticker = NULL;

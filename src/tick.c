@@ -37,9 +37,6 @@ static const clockid_t tick_clock_ids[TICK_CLOCKS] = {
 
 static struct workqueue_struct *tick_wq;
 
-/* Read by a tick for as long as it calls its subscribers, who may sleep. */
-struct srcu_struct tick_srcu;
-
 /*
  * While a tracepoint is in use the module stays: unloading it would clear all
  * of the trace. The last put is here, in code that may then be unloaded under
@@ -250,18 +247,6 @@ static enum hrtimer_restart tick_ticker_watch(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-static void tick_ticker_call(struct tick_ticker *ticker,
-			     const struct sched_tick_info *info)
-{
-	struct sched_tick_subscriber *subscriber;
-	int index = srcu_read_lock(&tick_srcu);
-
-	list_for_each_entry_srcu(subscriber, &ticker->subscribers, node,
-				 srcu_read_lock_held(&tick_srcu))
-		subscriber->tick(subscriber, info);
-	srcu_read_unlock(&tick_srcu, index);
-}
-
 static void tick_ticker_work(struct work_struct *work)
 {
 	struct tick_ticker *ticker = container_of(to_delayed_work(work),
@@ -432,6 +417,7 @@ bool tick_ticker_stop(struct tick_ticker *ticker)
 void tick_ticker_setup(struct tick_ticker *ticker)
 {
 	INIT_DELAYED_WORK(&ticker->work, tick_ticker_work);
+	spin_lock_init(&ticker->subscribers_lock);
 	INIT_LIST_HEAD(&ticker->subscribers);
 	tick_ticker_setup_timers(ticker);
 }
@@ -443,10 +429,6 @@ void tick_ticker_setup(struct tick_ticker *ticker)
  */
 int tick_tick_init(void)
 {
-	int err = init_srcu_struct(&tick_srcu);
-
-	if (err)
-		return err;
 	/*
 	 * Per CPU: a worker on the CPU that took the alarm's interrupt needs no
 	 * wake-up across CPUs. Highpri: a busy user program is no reason to
@@ -457,10 +439,7 @@ int tick_tick_init(void)
 	 */
 	tick_wq = alloc_workqueue("tick", WQ_PERCPU | WQ_HIGHPRI,
 				  WQ_MAX_ACTIVE);
-	if (tick_wq)
-		return 0;
-	cleanup_srcu_struct(&tick_srcu);
-	return -ENOMEM;
+	return tick_wq ? 0 : -ENOMEM;
 }
 
 /**
@@ -469,5 +448,4 @@ int tick_tick_init(void)
 void tick_tick_exit(void)
 {
 	destroy_workqueue(tick_wq);
-	cleanup_srcu_struct(&tick_srcu);
 }

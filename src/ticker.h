@@ -10,9 +10,8 @@
 #include <linux/kobject.h>
 #include <linux/limits.h>
 #include <linux/mutex.h>
-#include <linux/rculist.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
-#include <linux/srcu.h>
 #include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -134,7 +133,9 @@ struct tick_event {
  * @work: the tick
  * @alarm: queues @work at the deadline
  * @watch: looks whether the tick came; in use if @config.stall_ms is not 0
- * @subscribers: whom the tick calls; read under tick_srcu
+ * @subscribers_lock: the list of subscribers
+ * @subscribers: whom the tick calls
+ * @called: the one whose callback runs
  * @counter_node: the file that poll(2) waits on for ticks
  * @enabled_node: the same for changes of enabled
  * @event: what it tells. Apart, because with it this would be a little more than
@@ -162,7 +163,9 @@ struct tick_ticker {
 	struct delayed_work work;
 	struct hrtimer alarm;
 	struct hrtimer watch;
+	spinlock_t subscribers_lock;	/* the list, nested in nothing */
 	struct list_head subscribers;
+	struct sched_tick_subscriber *called;
 	struct kernfs_node *counter_node;
 	struct kernfs_node *enabled_node;
 	struct tick_event *event;
@@ -188,8 +191,6 @@ void tick_ticker_snapshot(struct tick_ticker *ticker,
 			  struct tick_snapshot *snapshot);
 
 /* tick.c: its delayed work and what wakes it */
-extern struct srcu_struct tick_srcu;
-
 int tick_tick_init(void);
 void tick_tick_exit(void);
 void tick_ticker_setup(struct tick_ticker *ticker);
@@ -198,6 +199,14 @@ void tick_ticker_start(struct tick_ticker *ticker);
 bool tick_ticker_stop(struct tick_ticker *ticker);
 void tick_ticker_halt(struct tick_ticker *ticker);
 void tick_ticker_resume(struct tick_ticker *ticker);
+
+/* call.c: its subscribers */
+void tick_ticker_call(struct tick_ticker *ticker,
+		      const struct sched_tick_info *info);
+void tick_ticker_add_subscriber(struct tick_ticker *ticker,
+				struct sched_tick_subscriber *subscriber);
+void tick_ticker_remove_subscriber(struct tick_ticker *ticker,
+				   struct sched_tick_subscriber *subscriber);
 
 /* event.c: what userspace is told unasked */
 int tick_event_init(void);

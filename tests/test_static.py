@@ -58,9 +58,9 @@ def test_coccinelle():
 
 
 def test_cppcheck():
-    """It knows no kernel headers, so one macro is said to be a loop; and it can't expand those of attrs.c."""
+    """It knows no kernel headers, so it can't expand the macros of attrs.c."""
     done = run("cppcheck", "-q", "--enable=warning,performance,portability", "--error-exitcode=1",
-               "-Dlist_for_each_entry_srcu(a,b,c,d)=for(;;)", "--suppress=preprocessorErrorDirective:*/attrs.c", TOP / "src", TOP / "tools")
+               "--suppress=preprocessorErrorDirective:*/attrs.c", TOP / "src", TOP / "tools")
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 

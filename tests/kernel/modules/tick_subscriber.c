@@ -7,9 +7,11 @@
  * stays subscribed, and takes sleep_ms for every tick.
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 
 #include "sched_tick.h"
 
@@ -45,8 +47,9 @@ static void subscriber_tick(struct sched_tick_subscriber *subscriber,
 	WRITE_ONCE(inside, true);
 	last_counter = info->counter;
 	calls++;
+	/* Not as a task that hangs. */
 	if (sleep_ms)
-		msleep(sleep_ms);
+		schedule_timeout_idle(msecs_to_jiffies(sleep_ms));
 	if (!READ_ONCE(subscribed))
 		wrong++;
 	WRITE_ONCE(inside, false);
