@@ -11,6 +11,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/kobject.h>
+#include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
 /* Queues were per CPU unless WQ_UNBOUND before one had to say which. */
@@ -26,6 +27,13 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 	hrtimer_init(timer, clock_id, mode);
 	timer->function = function;
 }
+#endif
+
+/* The types of housekeeping were flags once. */
+#ifndef TICK_HAVE_HK_TYPE
+#define HK_TYPE_TIMER	HK_FLAG_TIMER
+#define HK_TYPE_DOMAIN	HK_FLAG_DOMAIN
+#define HK_TYPE_WQ	HK_FLAG_WQ
 #endif
 
 /* What get_ownership() of a ktype is asked about. */

@@ -8,36 +8,104 @@
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
 #include <linux/errno.h>
-#include <linux/sysfs.h>
 
+#include "place.h"
+#include "rate.h"
 #include "ticker.h"
 
-/* A change that ends one timeline, begins another, or both. */
-static void tick_ticker_retime(struct tick_ticker *ticker, int *field,
-			       int value)
+/*
+ * Change a setting while nothing runs. With @restart a timeline ends, another
+ * begins, or both; otherwise no deadline moves.
+ */
+static int tick_ticker_set_halted(struct tick_ticker *ticker, int *field,
+				  int value, bool restart)
 {
-	bool recovered = false;
+	bool stall = false, recovered = false;
+	struct sched_tick_info info;
+	int err;
 
-	tick_ticker_halt(ticker);
+	err = tick_ticker_halt(ticker);
+
+	/* No CPU goes offline between the choice of one and arming timers there. */
+	cpus_read_lock();
+	if (!err && field == &ticker->config.cpu && value >= 0 &&
+	    !cpu_online(value))
+		err = -ENXIO;
 
 	raw_spin_lock_irq(&ticker->lock);
-	if (ticker->config.enabled)
-		recovered = tick_ticker_stop(ticker);
-	WRITE_ONCE(*field, value);
-	if (ticker->config.enabled)
+	if (!err && ticker->config.enabled) {
+		/* The tick may be overdue by the settings of before. */
+		stall = tick_ticker_check_stall(ticker, &info);
+		if (restart)
+			recovered = tick_ticker_stop(ticker);
+	}
+	if (!err)
+		WRITE_ONCE(*field, value);
+	/* To be chosen again. */
+	if (!err && field == &ticker->config.cpu)
+		tick_place_leave(ticker);
+	if (!ticker->config.enabled)
+		tick_place_leave(ticker);
+	else if (restart && !err)
 		tick_ticker_start(ticker);
+	else
+		tick_ticker_resume(ticker);
 	raw_spin_unlock_irq(&ticker->lock);
+	cpus_read_unlock();
 
-	if (recovered)
+	if (stall)
+		tick_event_stall(ticker, &info);
+	else if (recovered)
 		tick_event_tell(ticker);
+	return err;
+}
+
+static int tick_ticker_set_timeline(struct tick_ticker *ticker, int *field,
+				    int value)
+{
+	if (value == *field)
+		return 0;
+	return tick_ticker_set_halted(ticker, field, value, true);
+}
+
+static int tick_ticker_set_manner(struct tick_ticker *ticker, int *field,
+				  int value)
+{
+	/* CPU hotplug may change @config.cpu. */
+	if (value == READ_ONCE(*field))
+		return 0;
+	return tick_ticker_set_halted(ticker, field, value, false);
+}
+
+/* A change of @config.enabled or @config.period_ms. */
+static int tick_ticker_set_rate(struct tick_ticker *ticker, int *field,
+				int value, int enabled, int period_ms)
+{
+	const struct tick_config *config = &ticker->config;
+	int err;
+
+	if (value == *field)
+		return 0;
+	err = tick_rate_change(ticker, enabled, period_ms);
+	if (err)
+		return err;
+	err = tick_ticker_set_halted(ticker, field, value, true);
+	/* Back to what it was, which is never refused: it was killed. */
+	if (err)
+		tick_rate_restore(ticker, config->enabled, config->period_ms);
+	return err;
 }
 
 int tick_ticker_set_enabled(struct tick_ticker *ticker, int value)
 {
-	if (value == ticker->config.enabled)
-		return 0;
-	tick_ticker_retime(ticker, &ticker->config.enabled, value);
-	sysfs_notify_dirent(ticker->enabled_node);
+	bool change = value != ticker->config.enabled;
+	int err;
+
+	err = tick_ticker_set_rate(ticker, &ticker->config.enabled, value,
+				   value, ticker->config.period_ms);
+	if (err || !change)
+		return err;
+	tick_waker_wake(ticker->event, &ticker->event->enabled);
 	tick_event_tell(ticker);
 	return 0;
 }
@@ -46,90 +114,46 @@ int tick_ticker_set_period_ms(struct tick_ticker *ticker, int value)
 {
 	if (value <= ticker->config.phase_ms)
 		return -ERANGE;
-	if (value == ticker->config.period_ms)
-		return 0;
-	tick_ticker_retime(ticker, &ticker->config.period_ms, value);
-	return 0;
+	return tick_ticker_set_rate(ticker, &ticker->config.period_ms, value,
+				    ticker->config.enabled, value);
 }
 
 int tick_ticker_set_clock(struct tick_ticker *ticker, int value)
 {
-	if (value != ticker->config.clock)
-		tick_ticker_retime(ticker, &ticker->config.clock, value);
-	return 0;
+	return tick_ticker_set_timeline(ticker, &ticker->config.clock, value);
 }
 
 int tick_ticker_set_phase_ms(struct tick_ticker *ticker, int value)
 {
 	if (value >= ticker->config.period_ms)
 		return -ERANGE;
-	if (value != ticker->config.phase_ms)
-		tick_ticker_retime(ticker, &ticker->config.phase_ms, value);
-	return 0;
-}
-
-static void tick_ticker_assign(struct tick_ticker *ticker, int *field,
-			       int value)
-{
-	raw_spin_lock_irq(&ticker->lock);
-	WRITE_ONCE(*field, value);
-	raw_spin_unlock_irq(&ticker->lock);
-}
-
-/* After a change of how the same timeline is kept: no deadline moves. */
-static void tick_ticker_rearm(struct tick_ticker *ticker)
-{
-	tick_ticker_halt(ticker);
-
-	raw_spin_lock_irq(&ticker->lock);
-	if (ticker->config.enabled)
-		tick_ticker_resume(ticker);
-	raw_spin_unlock_irq(&ticker->lock);
-}
-
-static int tick_ticker_set_rearmed(struct tick_ticker *ticker, int *field,
-				   int value)
-{
-	if (value == *field)
-		return 0;
-	tick_ticker_assign(ticker, field, value);
-	tick_ticker_rearm(ticker);
-	return 0;
+	return tick_ticker_set_timeline(ticker, &ticker->config.phase_ms, value);
 }
 
 int tick_ticker_set_precise(struct tick_ticker *ticker, int value)
 {
-	return tick_ticker_set_rearmed(ticker, &ticker->config.precise, value);
+	return tick_ticker_set_manner(ticker, &ticker->config.precise, value);
 }
 
 int tick_ticker_set_stall_ms(struct tick_ticker *ticker, int value)
 {
-	return tick_ticker_set_rearmed(ticker, &ticker->config.stall_ms, value);
+	return tick_ticker_set_manner(ticker, &ticker->config.stall_ms, value);
 }
 
 int tick_ticker_set_cpu(struct tick_ticker *ticker, int value)
 {
-	int err = 0;
-
 	if (value >= (int)nr_cpu_ids)
 		return -ERANGE;
-
-	/* Between the test and the assignment hotplug must not look away. */
-	cpus_read_lock();
-	if (value >= 0 && !cpu_online(value))
-		err = -ENXIO;
-	else
-		tick_ticker_assign(ticker, &ticker->config.cpu, value);
-	cpus_read_unlock();
-
-	if (!err)
-		tick_ticker_rearm(ticker);
-	return err;
+	return tick_ticker_set_manner(ticker, &ticker->config.cpu, value);
 }
 
 int tick_ticker_set_notify(struct tick_ticker *ticker, int value)
 {
-	tick_ticker_assign(ticker, &ticker->config.notify, value);
+	raw_spin_lock_irq(&ticker->lock);
+	WRITE_ONCE(ticker->config.notify, value);
+	raw_spin_unlock_irq(&ticker->lock);
+	if (!value)
+		tick_waker_flush(ticker->event);
 	return 0;
 }
 
@@ -152,16 +176,19 @@ int tick_ticker_reset(struct tick_ticker *ticker, int value)
  * A new setting holds for every tick that starts after this returns; disabling
  * returns when no tick runs. On error nothing has changed.
  *
- * Context: may sleep; waits for a tick that is running. Not from the tick.
- * Return: 0, -ERANGE if @value does not go with the other settings, -ENXIO if
- * it names a CPU that is not online, -ENODEV if the ticker is being removed.
+ * Context: may sleep; waits for a tick that is running, and for others who change
+ * this ticker. Not from the tick.
+ * Return: 0, -ERANGE if @value does not go with the other settings or the sum of
+ * all rates would exceed the limit, -ENXIO if it names a CPU that is not online,
+ * -ENODEV if the ticker is being removed, -EINTR if the process was killed.
  */
 int tick_ticker_change(struct tick_ticker *ticker, tick_ticker_set_fn *set,
 		       int value)
 {
 	int err;
 
-	mutex_lock(&ticker->control);
+	if (mutex_lock_killable(&ticker->control))
+		return -EINTR;
 	err = ticker->dying ? -ENODEV : set(ticker, value);
 	mutex_unlock(&ticker->control);
 	return err;

@@ -3,31 +3,67 @@
  * What userspace is told unasked: stalls, by tracepoint, log and uevent, and
  * whether a ticker is enabled, by uevent.
  *
- * An event is told by a work of its own, on a queue that is not bound to the CPU
- * that stalls. It compares what is with what was last told, so of what changes
- * faster than it may tell, it tells where that has come to.
+ * uevents are sent by one work item for all tickers, on a queue that is not bound
+ * to the CPU that stalls. Tickers with something to report queue up for it. It
+ * compares what is with what was last reported, so of what changes faster than it
+ * may be reported, the last state is.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/printk.h>
-#include <linux/ratelimit.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
 #include "compat.h"
 #include "ticker.h"
 #include "trace.h"
 
-/* A ticker tells what changed at most once in this time: uevents wake udev. */
+/* Each uevent starts a program somewhere. A ticker is reported once in this time, */
 #define TICK_EVENT_PAUSE_JIFFIES	HZ
+
+/*
+ * and all together with so many uevents; the last ticker may be reported with two
+ * more. Between any two instants that far apart it is twice as many at the most.
+ */
+#define TICK_EVENT_BUDGET		8
+
+/* Lines of the log in so long a time: see tick_event_may_log(). */
+#define TICK_LOG_JIFFIES		(5 * HZ)
+#define TICK_LOG_BUDGET			10
 
 #define TICK_EVENT_LEN			48
 
-static struct workqueue_struct *tick_event_wq;
+struct workqueue_struct *tick_event_wq;
 
-/* Not if memory was short for it; where it was for the path, that is -ENOENT. */
+static void tick_event_run(struct work_struct *work);
+static DECLARE_DELAYED_WORK(tick_event_work, tick_event_run);
+
+/* One ticker is being reported. Whoever holds it may take a ticker away. */
+static DEFINE_MUTEX(tick_event_reporting);
+
+/* Under tick_event_reporting. */
+static unsigned long tick_event_window_end;	/* in jiffies */
+static unsigned int tick_event_sent;		/* uevents in this window */
+
+/* Of tickers the links and times that are said to be; raw, for hard interrupts. */
+static DEFINE_RAW_SPINLOCK(tick_event_lock);
+static LIST_HEAD(tick_event_ready);	/* in the order in which they came */
+static LIST_HEAD(tick_event_paused);	/* in the order in which pauses end */
+
+/* Under tick_event_lock. */
+static struct {
+	unsigned long window;
+	unsigned int first;	/* lines by tickers that had been silent */
+	unsigned int more;	/* all other lines */
+	unsigned int suppressed;
+} tick_log;
+
+/* False if memory was short; kobject_uevent_env() returns -ENOENT if it was for the path. */
 static bool tick_event_send(struct tick_ticker *ticker, char *event,
 			    char *detail)
 {
@@ -37,44 +73,47 @@ static bool tick_event_send(struct tick_ticker *ticker, char *event,
 	return err != -ENOMEM && err != -ENOENT;
 }
 
-/* Each event is told once it is sent; one that memory was short for is not. */
-static void tick_event_catch_up(struct tick_ticker *ticker,
-				const struct tick_told *now, int cpu,
-				u64 late_ns)
+/*
+ * What was reported is noted event by event: one that memory was short for is
+ * tried again. Returns the number of events that were tried.
+ */
+static unsigned int tick_event_catch_up(struct tick_ticker *ticker,
+					const struct tick_told *now, int cpu,
+					u64 late_ns)
 {
 	struct tick_told *told = &ticker->event->told;
 	char detail[TICK_EVENT_LEN];
+	unsigned int tried = 0;
 
 	if (now->stalls != told->stalls) {
 		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
+		tried++;
 		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=stall", detail))
-			return;
+			return tried;
 		told->stalls = now->stalls;
 		told->stalled = true;
 	}
 	if (told->stalled && !now->stalled) {
 		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
 			 late_ns);
+		tried++;
 		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=recovered",
 				     detail))
-			return;
+			return tried;
 		told->stalled = false;
 	}
 	if (now->enabled != told->enabled) {
-		if (!tick_event_send(ticker, now->enabled ?
-				     "SCHED_TICK_EVENT=enabled" :
-				     "SCHED_TICK_EVENT=disabled", NULL))
-			return;
-		told->enabled = now->enabled;
+		tried++;
+		if (tick_event_send(ticker, now->enabled ?
+				    "SCHED_TICK_EVENT=enabled" :
+				    "SCHED_TICK_EVENT=disabled", NULL))
+			told->enabled = now->enabled;
 	}
+	return tried;
 }
 
-static void tick_event_work(struct work_struct *work)
+static unsigned int tick_event_report(struct tick_ticker *ticker)
 {
-	struct tick_event *event = container_of(to_delayed_work(work),
-						struct tick_event, work);
-	struct tick_ticker *ticker = event->ticker;
-	struct tick_told *told = &event->told;
 	struct tick_told now;
 	u64 late_ns;
 	bool dying;
@@ -85,45 +124,145 @@ static void tick_event_work(struct work_struct *work)
 	now.enabled = ticker->config.enabled;
 	now.stalls = ticker->counts.stalls;
 	now.stalled = ticker->stalled;
-	cpu = ticker->stall_cpu;
-	late_ns = ticker->stall_late_ns;
+	cpu = ticker->event->stall_cpu;
+	late_ns = ticker->event->stall_late_ns;
 	raw_spin_unlock_irq(&ticker->lock);
 
 	/* Of one that is about to go, the removal says it all. */
-	if (dying)
-		return;
-	if (now.enabled == told->enabled && now.stalls == told->stalls &&
-	    now.stalled == told->stalled)
-		return;
+	return dying ? 0 : tick_event_catch_up(ticker, &now, cpu, late_ns);
+}
 
-	tick_event_catch_up(ticker, &now, cpu, late_ns);
-	/*
-	 * Whoever has something to tell meanwhile finds the work pending. What
-	 * was not told for want of memory is told then, too.
-	 */
-	mod_delayed_work(tick_event_wq, &event->work,
-			 TICK_EVENT_PAUSE_JIFFIES);
+/* The next one to report: taken off the list, so that it may queue up again. */
+static struct tick_event *tick_event_next(void)
+{
+	struct tick_event *event;
+
+	raw_spin_lock_irq(&tick_event_lock);
+	/* Whose pause is over may have nothing to report. */
+	while ((event = list_first_entry_or_null(&tick_event_paused,
+						 struct tick_event, node)) &&
+	       time_after_eq(jiffies, event->again))
+		list_move_tail(&event->node, &tick_event_ready);
+	event = list_first_entry_or_null(&tick_event_ready, struct tick_event,
+					 node);
+	if (event)
+		list_del_init(&event->node);
+	raw_spin_unlock_irq(&tick_event_lock);
+	return event;
+}
+
+static void tick_event_pause(struct tick_event *event)
+{
+	raw_spin_lock_irq(&tick_event_lock);
+	event->again = jiffies + TICK_EVENT_PAUSE_JIFFIES;
+	list_move_tail(&event->node, &tick_event_paused);
+	raw_spin_unlock_irq(&tick_event_lock);
+}
+
+static void tick_event_run(struct work_struct *work)
+{
+	struct tick_event *event;
+	unsigned long wake_up;
+	unsigned int tried;
+	bool more = true;
+
+	mutex_lock(&tick_event_reporting);
+	if (time_after_eq(jiffies, tick_event_window_end)) {
+		tick_event_window_end = jiffies + TICK_EVENT_PAUSE_JIFFIES;
+		tick_event_sent = 0;
+	}
+	while (tick_event_sent < TICK_EVENT_BUDGET &&
+	       (event = tick_event_next())) {
+		tried = tick_event_report(event->ticker);
+		if (tried)
+			tick_event_pause(event);
+		tick_event_sent += tried;
+	}
+
+	wake_up = tick_event_window_end;
+	raw_spin_lock_irq(&tick_event_lock);
+	if (list_empty(&tick_event_ready)) {
+		event = list_first_entry_or_null(&tick_event_paused,
+						 struct tick_event, node);
+		if (event)
+			wake_up = event->again;
+		else
+			more = false;
+	}
+	raw_spin_unlock_irq(&tick_event_lock);
+	mutex_unlock(&tick_event_reporting);
+
+	/* Who queues up meanwhile has it run at once. */
+	if (more)
+		queue_delayed_work(tick_event_wq, &tick_event_work,
+				   time_after(wake_up, jiffies) ?
+				   wake_up - jiffies : 0);
 }
 
 /**
- * tick_event_tell() - have userspace told what changed of a ticker
+ * tick_event_tell() - queue a ticker to be reported by uevent
  * @ticker: the ticker
  *
- * At once, or if it was told something within the last second, at the end of
- * that.
+ * It is reported at once, or a second after its last report, or later if many
+ * tickers wait.
  *
- * Context: any.
+ * Context: any; not under the lock of a ticker.
  */
 void tick_event_tell(struct tick_ticker *ticker)
 {
-	queue_delayed_work(tick_event_wq, &ticker->event->work, 0);
+	struct tick_event *event = ticker->event;
+	unsigned long flags;
+	bool queued = false;
+
+	raw_spin_lock_irqsave(&tick_event_lock, flags);
+	if (list_empty(&event->node)) {
+		list_add_tail(&event->node, &tick_event_ready);
+		queued = true;
+	}
+	raw_spin_unlock_irqrestore(&tick_event_lock, flags);
+	if (queued)
+		mod_delayed_work(tick_event_wq, &tick_event_work, 0);
+}
+
+/*
+ * Whether a line may be logged. The first lines of tickers that logged nothing
+ * since the window before have a budget of their own: a ticker that stalls all the
+ * time does not take away another's line. Returns in @suppressed how many lines
+ * were not logged, once.
+ */
+static bool tick_event_may_log(struct tick_event *event,
+			       unsigned int *suppressed)
+{
+	unsigned long window = jiffies / TICK_LOG_JIFFIES;
+	unsigned long flags;
+	bool allowed = true;
+
+	raw_spin_lock_irqsave(&tick_event_lock, flags);
+	*suppressed = 0;
+	if (window != tick_log.window) {
+		*suppressed = tick_log.suppressed;
+		memset(&tick_log, 0, sizeof(tick_log));
+		tick_log.window = window;
+	}
+	if (window - event->log_window > 1 &&
+	    tick_log.first < TICK_LOG_BUDGET)
+		tick_log.first++;
+	else if (tick_log.more < TICK_LOG_BUDGET)
+		tick_log.more++;
+	else
+		allowed = false;
+	if (allowed)
+		event->log_window = window;
+	else
+		tick_log.suppressed++;
+	raw_spin_unlock_irqrestore(&tick_event_lock, flags);
+	return allowed;
 }
 
 /**
  * tick_event_stall() - report a stall that was just counted
  * @ticker: the ticker
  * @info: the tick that is late
- * @cpu: the CPU that it waits for
  *
  * The log line is written here and not in a work: where this happens, works may
  * not run.
@@ -131,13 +270,18 @@ void tick_event_tell(struct tick_ticker *ticker)
  * Context: any.
  */
 void tick_event_stall(struct tick_ticker *ticker,
-		      const struct sched_tick_info *info, int cpu)
+		      const struct sched_tick_info *info)
 {
+	unsigned int suppressed;
+	bool allowed = tick_event_may_log(ticker->event, &suppressed);
+
 	trace_sched_tick_stall(info);
-	pr_warn_ratelimited("%s: stalled on CPU %d, tick overdue by %llu ms\n",
-			    ticker->name, cpu,
-			    div_u64(info->now_ns - info->deadline_ns,
-				    NSEC_PER_MSEC));
+	if (suppressed)
+		pr_warn("%u stall messages suppressed\n", suppressed);
+	if (allowed)
+		pr_warn("%s: stalled on CPU %d, tick overdue by %llu ms\n",
+			ticker->name, READ_ONCE(ticker->event->stall_cpu),
+			div_u64(info->lateness_ns, NSEC_PER_MSEC));
 	tick_event_tell(ticker);
 }
 
@@ -154,7 +298,9 @@ int tick_event_setup(struct tick_ticker *ticker, bool enabled)
 
 	if (!event)
 		return -ENOMEM;
-	INIT_DELAYED_WORK(&event->work, tick_event_work);
+	INIT_LIST_HEAD(&event->node);
+	event->log_window = jiffies / TICK_LOG_JIFFIES - 2;
+	tick_waker_setup(event);
 	event->ticker = ticker;
 	event->told.enabled = enabled;
 	ticker->event = event;
@@ -169,7 +315,11 @@ int tick_event_setup(struct tick_ticker *ticker, bool enabled)
  */
 void tick_event_cancel(struct tick_ticker *ticker)
 {
-	cancel_delayed_work_sync(&ticker->event->work);
+	mutex_lock(&tick_event_reporting);
+	raw_spin_lock_irq(&tick_event_lock);
+	list_del_init(&ticker->event->node);
+	raw_spin_unlock_irq(&tick_event_lock);
+	mutex_unlock(&tick_event_reporting);
 }
 
 /**
@@ -179,6 +329,7 @@ void tick_event_cancel(struct tick_ticker *ticker)
  */
 int tick_event_init(void)
 {
+	tick_event_window_end = jiffies;
 	tick_event_wq = alloc_workqueue("sched_tick_event", WQ_UNBOUND, 0);
 	return tick_event_wq ? 0 : -ENOMEM;
 }
@@ -188,5 +339,6 @@ int tick_event_init(void)
  */
 void tick_event_exit(void)
 {
+	cancel_delayed_work_sync(&tick_event_work);
 	destroy_workqueue(tick_event_wq);
 }

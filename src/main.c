@@ -12,6 +12,7 @@
 
 #include "attrs.h"
 #include "configfs.h"
+#include "rate.h"
 #include "subscribe.h"
 #include "ticker.h"
 
@@ -68,6 +69,16 @@ static const struct kernel_param_ops tick_param_gid_ops = {
 	.get = param_get_uint,
 };
 
+static int tick_param_set_rate(const char *val, const struct kernel_param *kp)
+{
+	return tick_param_set(val, kp, 1, INT_MAX);
+}
+
+static const struct kernel_param_ops tick_param_rate_ops = {
+	.set = tick_param_set_rate,
+	.get = param_get_uint,
+};
+
 /*
  * The first two are not shown in /sys/module: they would keep the values of load
  * beside the default ticker's files of the same names.
@@ -79,6 +90,8 @@ MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
 module_param_cb(max_tickers, &tick_param_tickers_ops, &max_tickers, 0444);
 MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");
 module_param_cb(gid, &tick_param_gid_ops, &tick_attrs_gid, 0644);
+module_param_cb(max_rate, &tick_param_rate_ops, &tick_rate_max, 0644);
+MODULE_PARM_DESC(max_rate, "ticks per second that all enabled tickers together may have, unless the writer has CAP_SYS_RESOURCE, 1 to 2147483647 (10000)");
 MODULE_PARM_DESC(gid, "group that may write period_ms and enabled of tickers made from now on (0: none)");
 
 static int __init sched_tick_init(void)

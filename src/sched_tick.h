@@ -20,6 +20,8 @@ struct tick_ticker;
  *	periods were missed, when the first of them was.
  * @now_ns: when it ran, on the same clock
  * @missed: how many periods had no tick of their own since the one before
+ * @lateness_ns: how long after the deadline was reached it ran, in nanoseconds of
+ *	CLOCK_MONOTONIC: a step of the ticker's clock is not in it
  */
 struct sched_tick_info {
 	const char *ticker;
@@ -27,6 +29,7 @@ struct sched_tick_info {
 	u64 deadline_ns;
 	u64 now_ns;
 	u64 missed;
+	u64 lateness_ns;
 };
 
 /**

@@ -7,17 +7,22 @@
  * nowhere else. A run ahead of the deadline counts nothing and arms again, so a
  * wake-up too many is never wrong.
  *
- * Where stalls are asked for, a second hrtimer, the watch, looks whether the
- * tick came. It is not the alarm once more, because the alarm may still be
- * running on one CPU while the tick arms the watch on another.
+ * All of it is on one CPU, the ticker's @home: timers are armed by code that runs
+ * there, with interrupts off, under the ticker's lock.
+ *
+ * Where stalls are asked for, a second hrtimer, the watch (stall.c), looks whether
+ * the tick came.
  */
+#include <linux/errno.h>
 #include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/smp.h>
-#include <linux/sysfs.h>
-#include <linux/timekeeping.h>
+#include <linux/wait_bit.h>
 
 #include "compat.h"
+#include "place.h"
+#include "stall.h"
 #include "ticker.h"
 
 #define CREATE_TRACE_POINTS
@@ -72,18 +77,6 @@ u64 tick_ticker_now(const struct tick_ticker *ticker)
 	}
 }
 
-static u64 tick_ticker_stall_ns(const struct tick_ticker *ticker)
-{
-	return (u64)ticker->config.stall_ms * NSEC_PER_MSEC;
-}
-
-static int tick_ticker_cpu(const struct tick_ticker *ticker)
-{
-	int cpu = READ_ONCE(ticker->config.cpu);
-
-	return cpu < 0 ? WORK_CPU_UNBOUND : cpu;
-}
-
 /*
  * A delay of n jiffies ends at the (n + 1)th edge from here, and longer ones
  * late by up to 1/8. A tick re-arms a little after an edge, so rounding down
@@ -102,21 +95,14 @@ static unsigned long tick_wheel_delay(u64 left_ns)
 	return max_t(unsigned long, delay, 1);
 }
 
-/* Pinned, so that the alarm suffers what its CPU suffers. */
-static enum hrtimer_mode tick_ticker_mode(const struct tick_ticker *ticker)
+static void tick_ticker_start_timer(struct hrtimer *timer, u64 at_ns)
 {
-	return ticker->config.cpu < 0 ? HRTIMER_MODE_ABS_HARD :
-					HRTIMER_MODE_ABS_PINNED_HARD;
-}
-
-static void tick_ticker_arm_alarm(struct tick_ticker *ticker)
-{
-	hrtimer_start(&ticker->alarm, ns_to_ktime(ticker->timeline.due_ns),
-		      tick_ticker_mode(ticker));
+	hrtimer_start(timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_PINNED_HARD);
 }
 
 /* For the next tick: what does not go on by itself. */
-static void tick_ticker_arm(struct tick_ticker *ticker, u64 now_ns)
+static void tick_ticker_arm(struct tick_ticker *ticker,
+			    struct tick_instant now)
 {
 	const struct tick_config *config = &ticker->config;
 	const struct tick_timeline *timeline = &ticker->timeline;
@@ -124,27 +110,63 @@ static void tick_ticker_arm(struct tick_ticker *ticker, u64 now_ns)
 
 	lockdep_assert_held(&ticker->lock);
 
+	if (!tick_ticker_is_monotonic(ticker) && now.ns < timeline->due_ns)
+		ticker->clock_offset_ns = now.ns - now.mono_ns;
+	if (ticker->home != smp_processor_id()) {
+		/* It was moved while this tick was under way. */
+		tick_place_arm(ticker);
+		return;
+	}
 	if (config->stall_ms)
-		hrtimer_start(&ticker->watch,
-			      ns_to_ktime(timeline->late_from_ns +
-					  tick_ticker_stall_ns(ticker) + 1),
-			      tick_ticker_mode(ticker));
+		tick_ticker_start_timer(&ticker->watch,
+					timeline->late_from_ns +
+					tick_ticker_stall_ns(ticker) + 1);
 	if (ticker->alarm_repeats)
 		return;
-	if (config->precise) {
-		tick_ticker_arm_alarm(ticker);
-		/* Only a clock that can be set back takes the alarm with it. */
-		if (config->clock != TICK_CLOCK_REALTIME)
-			return;
-		delay = TICK_LOOK_JIFFIES;
-	} else {
-		delay = tick_wheel_delay(timeline->due_ns > now_ns ?
-					 timeline->due_ns - now_ns : 0);
-		if (config->clock != TICK_CLOCK_MONOTONIC)
+	if (!config->precise) {
+		delay = tick_wheel_delay(timeline->due_ns > now.ns ?
+					 timeline->due_ns - now.ns : 0);
+		if (!tick_ticker_is_monotonic(ticker))
 			delay = min_t(unsigned long, delay, TICK_LOOK_JIFFIES);
+		mod_delayed_work_on(ticker->home, tick_wq, &ticker->work, delay);
+		return;
 	}
-	mod_delayed_work_on(tick_ticker_cpu(ticker), tick_wq, &ticker->work,
-			    delay);
+	/* Only a clock that can be set back takes the alarm with it. */
+	if (config->clock == TICK_CLOCK_REALTIME)
+		mod_delayed_work_on(ticker->home, tick_wq, &ticker->work,
+				    TICK_LOOK_JIFFIES);
+	tick_ticker_start_timer(&ticker->alarm, timeline->due_ns);
+}
+
+/* Everything, at the CPU where the ticker is placed. */
+static void tick_ticker_arm_all(struct tick_ticker *ticker)
+{
+	struct tick_instant now = tick_ticker_instant(ticker);
+
+	if (ticker->alarm_repeats && ticker->home == smp_processor_id())
+		tick_ticker_start_timer(&ticker->alarm,
+					ticker->timeline.due_ns);
+	tick_ticker_arm(ticker, now);
+}
+
+/**
+ * tick_ticker_arm_here() - arm the timers of a ticker that was placed here
+ * @ticker: the ticker
+ *
+ * They may still be armed on the CPU where it was before, and running there: an
+ * hrtimer that runs and restarts itself must not be started.
+ *
+ * Context: interrupts off, nothing locked; on the CPU where the ticker is placed.
+ */
+void tick_ticker_arm_here(struct tick_ticker *ticker)
+{
+	hrtimer_cancel(&ticker->watch);
+	hrtimer_cancel(&ticker->alarm);
+
+	raw_spin_lock(&ticker->lock);
+	if (ticker->armed)
+		tick_ticker_arm_all(ticker);
+	raw_spin_unlock(&ticker->lock);
 }
 
 static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
@@ -152,99 +174,30 @@ static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
 	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
 						  alarm);
 	u64 period_ns = ticker->timeline.period_ns;
-	u64 now_ns = tick_ticker_now(ticker);
+	struct tick_instant now = tick_ticker_instant(ticker);
+	int home = READ_ONCE(ticker->home);
 	u64 next_ns;
 
 	/* If the tick of an earlier deadline is overdue, it is about that one. */
 	if (!atomic64_read(&ticker->alarm_ns))
-		atomic64_set(&ticker->alarm_ns, now_ns);
+		atomic64_set(&ticker->alarm_ns, now.mono_ns);
 	if (!ticker->alarm_repeats) {
 		/* It is pending if it is to look at the clock: now, not later. */
-		mod_delayed_work_on(tick_ticker_cpu(ticker), tick_wq,
-				    &ticker->work, 0);
+		mod_delayed_work_on(home, tick_wq, &ticker->work, 0);
 		return HRTIMER_NORESTART;
 	}
 
-	queue_work(tick_wq, &ticker->work.work);
+	queue_work_on(home, tick_wq, &ticker->work.work);
 	/*
 	 * Not hrtimer_forward(): where timers are no finer than the jiffy, it takes
 	 * no shorter step than that, and would leave the timeline.
 	 */
 	next_ns = ktime_to_ns(hrtimer_get_expires(timer)) + period_ns;
-	if (now_ns >= next_ns)
-		next_ns += period_ns * (div64_u64(now_ns - next_ns,
+	if (now.ns >= next_ns)
+		next_ns += period_ns * (div64_u64(now.ns - next_ns,
 						  period_ns) + 1);
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
 	return HRTIMER_RESTART;
-}
-
-/*
- * What is to be told of the tick that runs, or is overdue. Takes note of the
- * periods that passed.
- */
-static void tick_ticker_describe(struct tick_ticker *ticker,
-				 struct sched_tick_info *info, u64 now_ns)
-{
-	struct tick_counts *counts = &ticker->counts;
-
-	counts->missed += tick_timeline_settle(&ticker->timeline, now_ns);
-
-	info->ticker = ticker->name;
-	info->counter = counts->counter;
-	info->deadline_ns = ticker->timeline.late_from_ns;
-	info->now_ns = now_ns;
-	info->missed = counts->missed - ticker->missed_reported;
-}
-
-/* Whether the tick, so late by now, is a stall, and this is the first to see. */
-static bool tick_ticker_begin_stall(struct tick_ticker *ticker, u64 late_ns,
-				    int cpu)
-{
-	if (!ticker->config.stall_ms || ticker->stalled ||
-	    late_ns <= tick_ticker_stall_ns(ticker))
-		return false;
-
-	ticker->stalled = true;
-	ticker->stall_cpu = cpu;
-	ticker->counts.stalls++;
-	return true;
-}
-
-static bool tick_ticker_end_stall(struct tick_ticker *ticker, u64 late_ns)
-{
-	if (!ticker->stalled)
-		return false;
-
-	ticker->stalled = false;
-	ticker->stall_late_ns = late_ns;
-	return true;
-}
-
-static enum hrtimer_restart tick_ticker_watch(struct hrtimer *timer)
-{
-	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
-						  watch);
-	struct sched_tick_info info;
-	bool stall = false;
-	u64 now_ns;
-	int cpu;
-
-	raw_spin_lock(&ticker->lock);
-	now_ns = tick_ticker_now(ticker);
-	cpu = ticker->config.cpu;
-	if (cpu < 0)
-		cpu = smp_processor_id();
-	/* The tick may have come, or the clock may have been set back. */
-	if (ticker->armed && now_ns >= ticker->timeline.late_from_ns) {
-		tick_ticker_describe(ticker, &info, now_ns);
-		stall = tick_ticker_begin_stall(ticker,
-						now_ns - info.deadline_ns, cpu);
-	}
-	raw_spin_unlock(&ticker->lock);
-
-	if (stall)
-		tick_event_stall(ticker, &info, cpu);
-	return HRTIMER_NORESTART;
 }
 
 static void tick_ticker_work(struct work_struct *work)
@@ -252,10 +205,10 @@ static void tick_ticker_work(struct work_struct *work)
 	struct tick_ticker *ticker = container_of(to_delayed_work(work),
 						  struct tick_ticker, work);
 	struct tick_counts *counts = &ticker->counts;
-	struct sched_tick_info info;
 	bool notify, stall = false, recovered = false;
-	u64 now_ns, late_ns, alarm_ns;
-	int cpu = 0;
+	struct sched_tick_info info;
+	struct tick_instant now;
+	u64 reached_ns, alarm_ns;
 
 	raw_spin_lock_irq(&ticker->lock);
 	if (!ticker->armed) {
@@ -263,35 +216,37 @@ static void tick_ticker_work(struct work_struct *work)
 		return;
 	}
 
-	now_ns = tick_ticker_now(ticker);
-	if (now_ns < ticker->timeline.due_ns) {
+	now = tick_ticker_instant(ticker);
+	if (now.ns < ticker->timeline.due_ns) {
 		/* An alarm that came while its deadline was being missed. */
 		atomic64_set(&ticker->alarm_ns, 0);
-		tick_timeline_rewind(&ticker->timeline, now_ns);
-		tick_ticker_arm(ticker, now_ns);
+		tick_timeline_rewind(&ticker->timeline, now.ns);
+		tick_ticker_arm(ticker, now);
 		raw_spin_unlock_irq(&ticker->lock);
 		return;
 	}
 
+	WRITE_ONCE(ticker->running, true);
 	counts->counter++;
-	tick_ticker_describe(ticker, &info, now_ns);
+	alarm_ns = atomic64_xchg(&ticker->alarm_ns, 0);
+	reached_ns = tick_ticker_reached(ticker, now, alarm_ns);
+	tick_ticker_describe(ticker, &info, now, reached_ns);
 	ticker->missed_reported = counts->missed;
 	/* All that was missed is settled. */
-	tick_timeline_tick(&ticker->timeline, now_ns);
+	tick_timeline_tick(&ticker->timeline, now.ns);
 
-	late_ns = now_ns - info.deadline_ns;
-	tick_lateness_add(&counts->lateness, late_ns);
-	alarm_ns = atomic64_xchg(&ticker->alarm_ns, 0);
-	if (alarm_ns >= info.deadline_ns && alarm_ns <= now_ns)
+	if (!ticker->alarm_suffices || ticker->home != smp_processor_id())
+		tick_ticker_arm(ticker, now);
+
+	if (alarm_ns >= reached_ns && alarm_ns <= now.mono_ns)
 		tick_lateness_add(&counts->alarm_lateness,
-				  alarm_ns - info.deadline_ns);
+				  alarm_ns - reached_ns);
+	tick_lateness_add(&counts->lateness, info.lateness_ns);
 	if (ticker->config.stall_ms || ticker->stalled) {
-		cpu = smp_processor_id();
-		stall = tick_ticker_begin_stall(ticker, late_ns, cpu);
-		recovered = tick_ticker_end_stall(ticker, late_ns);
+		stall = tick_ticker_begin_stall(ticker, info.lateness_ns,
+						smp_processor_id());
+		recovered = tick_ticker_end_stall(ticker, info.lateness_ns);
 	}
-
-	tick_ticker_arm(ticker, now_ns);
 	notify = ticker->config.notify;
 	raw_spin_unlock_irq(&ticker->lock);
 
@@ -299,60 +254,91 @@ static void tick_ticker_work(struct work_struct *work)
 		trace_sched_tick_missed(&info);
 	trace_sched_tick_tick(&info);
 	if (notify)
-		sysfs_notify_dirent(ticker->counter_node);
+		tick_waker_wake(ticker->event, &ticker->event->counter);
 	if (stall)
-		tick_event_stall(ticker, &info, cpu);
+		tick_event_stall(ticker, &info);
 	else if (recovered)
 		tick_event_tell(ticker);
 	if (!list_empty(&ticker->subscribers))
 		tick_ticker_call(ticker, &info);
+
+	/* What the tick did comes before. Pairs with tick_ticker_halt(). */
+	smp_store_release(&ticker->running, false);
+	/* A waiter sets @halting and loads @running; this is the other way round. */
+	smp_mb();
+	if (READ_ONCE(ticker->halting))
+		wake_up_var(&ticker->running);
+}
+
+static bool tick_ticker_is_running(struct tick_ticker *ticker)
+{
+	/* What the tick did comes before. Pairs with tick_ticker_work(). */
+	return smp_load_acquire(&ticker->running);
 }
 
 /**
  * tick_ticker_halt() - keep a ticker from ticking
  * @ticker: the ticker
  *
- * When it returns, no tick runs, none will, and nothing is armed, whatever the
- * work and its timers were at: the work arms nothing once it sees !armed, so
- * after these are cancelled only the work is left, that the alarm may have
- * queued.
+ * When it has succeeded, no tick runs, none will, and nothing is armed, whatever
+ * the work and its timers were at: the work arms nothing once it sees !armed. The
+ * alarm may have queued it once more, and a run that sees !armed does nothing.
  * The timeline goes on; what passes meanwhile is accounted for later.
+ *
+ * A tick may take long, if a subscriber sleeps. Who waits for it can be killed.
+ * A ticker that is being removed has no subscriber left; its end can't fail.
  *
  * Context: may sleep; waits for a tick that is running. Under @control, or
  * when nobody else can reach the ticker. Not from the tick.
+ * Return: 0, or -EINTR if the process was killed while it waited. Then a tick runs,
+ * and tick_ticker_resume() is to follow.
  */
-void tick_ticker_halt(struct tick_ticker *ticker)
+int tick_ticker_halt(struct tick_ticker *ticker)
 {
+	int err;
+
 	raw_spin_lock_irq(&ticker->lock);
 	ticker->armed = false;
 	raw_spin_unlock_irq(&ticker->lock);
 
+	tick_place_forget(ticker);
 	hrtimer_cancel(&ticker->watch);
 	hrtimer_cancel(&ticker->alarm);
-	cancel_delayed_work_sync(&ticker->work);
+	if (ticker->dying) {
+		cancel_delayed_work_sync(&ticker->work);
+		return 0;
+	}
+	cancel_delayed_work(&ticker->work);
+
+	WRITE_ONCE(ticker->halting, true);
+	err = wait_var_event_killable(&ticker->running,
+				      !tick_ticker_is_running(ticker));
+	WRITE_ONCE(ticker->halting, false);
+	return err ? -EINTR : 0;
 }
 
 /**
  * tick_ticker_resume() - let a halted ticker tick on, on the same timeline
  * @ticker: the ticker, enabled
  *
- * Context: under @control and @lock.
+ * Context: under @control, cpus_read_lock() and @lock.
  */
 void tick_ticker_resume(struct tick_ticker *ticker)
 {
 	lockdep_assert_held(&ticker->lock);
 
 	ticker->armed = true;
+	tick_place_enter(ticker);
 	/*
-	 * By itself it costs half. But it stays on the CPU where it was started,
-	 * and on a clock that is set back it would be late.
+	 * A timer that restarts itself halves the programming of the clock event
+	 * device. But on a clock that is set back it would be late.
 	 */
 	ticker->alarm_repeats = ticker->config.precise &&
-				ticker->config.cpu < 0 &&
 				ticker->config.clock != TICK_CLOCK_REALTIME;
-	if (ticker->alarm_repeats)
-		tick_ticker_arm_alarm(ticker);
-	tick_ticker_arm(ticker, tick_ticker_now(ticker));
+	ticker->alarm_suffices = ticker->alarm_repeats &&
+				 !ticker->config.stall_ms &&
+				 tick_ticker_is_monotonic(ticker);
+	tick_ticker_arm_all(ticker);
 }
 
 static void tick_ticker_setup_timers(struct tick_ticker *ticker)
@@ -369,7 +355,7 @@ static void tick_ticker_setup_timers(struct tick_ticker *ticker)
  * tick_ticker_start() - let a halted ticker tick on a new timeline from now
  * @ticker: the ticker, enabled
  *
- * Context: under @control and @lock.
+ * Context: under @control, cpus_read_lock() and @lock.
  */
 void tick_ticker_start(struct tick_ticker *ticker)
 {
@@ -399,15 +385,18 @@ void tick_ticker_start(struct tick_ticker *ticker)
  */
 bool tick_ticker_stop(struct tick_ticker *ticker)
 {
-	u64 late_from_ns = ticker->timeline.late_from_ns;
-	u64 now_ns = tick_ticker_now(ticker);
+	struct tick_instant now = tick_ticker_instant(ticker);
+	u64 late_ns = 0;
 
 	lockdep_assert_held(&ticker->lock);
 
-	ticker->counts.missed += tick_timeline_stop(&ticker->timeline, now_ns);
 	/* Unless its clock was set back meanwhile, it is past the deadline. */
-	return tick_ticker_end_stall(ticker, now_ns < late_from_ns ? 0 :
-						     now_ns - late_from_ns);
+	if (ticker->stalled && now.ns >= ticker->timeline.late_from_ns)
+		late_ns = now.mono_ns -
+			  tick_ticker_reached(ticker, now,
+					      atomic64_read(&ticker->alarm_ns));
+	ticker->counts.missed += tick_timeline_stop(&ticker->timeline, now.ns);
+	return tick_ticker_end_stall(ticker, late_ns);
 }
 
 /**
@@ -419,6 +408,8 @@ void tick_ticker_setup(struct tick_ticker *ticker)
 	INIT_DELAYED_WORK(&ticker->work, tick_ticker_work);
 	spin_lock_init(&ticker->subscribers_lock);
 	INIT_LIST_HEAD(&ticker->subscribers);
+	INIT_LIST_HEAD(&ticker->place_node);
+	ticker->home = -1;
 	tick_ticker_setup_timers(ticker);
 }
 

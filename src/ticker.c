@@ -13,6 +13,7 @@
 #include <linux/sysfs.h>
 
 #include "compat.h"
+#include "place.h"
 #include "ticker.h"
 
 const struct tick_config tick_config_default = {
@@ -65,19 +66,29 @@ void tick_ticker_snapshot(struct tick_ticker *ticker,
 	raw_spin_unlock_irq(&ticker->lock);
 }
 
-/*
- * The CPU still runs; what is queued or armed there moves by itself, so only
- * where later ticks go is to be changed. Under @lock alone: to wait for
- * @control here would make hotplug wait for a tick.
- */
+static int tick_ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
+{
+	struct tick_ticker *ticker = hlist_entry(node, struct tick_ticker,
+						 cpuhp_node);
+	unsigned long flags;
+	bool moved;
+
+	raw_spin_lock_irqsave(&ticker->lock, flags);
+	moved = tick_place_cpu_up(ticker, cpu);
+	raw_spin_unlock(&ticker->lock);
+	if (moved)
+		tick_ticker_arm_here(ticker);
+	local_irq_restore(flags);
+	return 0;
+}
+
 static int tick_ticker_cpu_down(unsigned int cpu, struct hlist_node *node)
 {
 	struct tick_ticker *ticker = hlist_entry(node, struct tick_ticker,
 						 cpuhp_node);
 
 	raw_spin_lock_irq(&ticker->lock);
-	if (ticker->config.cpu == cpu)
-		WRITE_ONCE(ticker->config.cpu, -1);
+	tick_place_cpu_down(ticker, cpu);
 	raw_spin_unlock_irq(&ticker->lock);
 	return 0;
 }
@@ -95,6 +106,7 @@ void tick_ticker_release(struct kobject *kobj)
 {
 	struct tick_ticker *ticker = to_tick_ticker(kobj);
 
+	ticker->dying = true;
 	tick_ticker_halt(ticker);
 	tick_event_cancel(ticker);
 	mutex_destroy(&ticker->control);
@@ -151,10 +163,10 @@ struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
 	mutex_lock(&ticker->control);
 	err = kobject_add(&ticker->kobj, parent, "%s", dirname);
 	if (!err) {
-		ticker->counter_node = sysfs_get_dirent(ticker->kobj.sd,
-							"counter");
-		ticker->enabled_node = sysfs_get_dirent(ticker->kobj.sd,
-							"enabled");
+		ticker->event->counter.node = sysfs_get_dirent(ticker->kobj.sd,
+							       "counter");
+		ticker->event->enabled.node = sysfs_get_dirent(ticker->kobj.sd,
+							       "enabled");
 		kobject_uevent(&ticker->kobj, KOBJ_ADD);
 		tick_ticker_set_enabled(ticker, config->enabled);
 	}
@@ -194,15 +206,7 @@ void tick_ticker_destroy(struct tick_ticker *ticker)
 	kobject_del(&ticker->kobj);
 	cpuhp_state_remove_instance_nocalls(tick_cpuhp_state,
 					    &ticker->cpuhp_node);
-	/*
-	 * sysfs wakes nobody when it takes a file away. After the file is gone,
-	 * not before: who looks again now finds it gone and does not go back
-	 * to sleep.
-	 */
-	sysfs_notify_dirent(ticker->counter_node);
-	sysfs_notify_dirent(ticker->enabled_node);
-	sysfs_put(ticker->counter_node);
-	sysfs_put(ticker->enabled_node);
+	tick_waker_end(ticker->event);
 	kobject_put(&ticker->kobj);
 }
 
@@ -260,6 +264,7 @@ int tick_ticker_init(const struct kobj_type *ktype)
 
 	tick_ktype = ktype;
 	kref_init(&tick_live);
+	tick_place_init();
 
 	err = tick_tick_init();
 	if (err)
@@ -269,7 +274,7 @@ int tick_ticker_init(const struct kobj_type *ktype)
 		goto err_tick;
 
 	err = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "sched_tick:online",
-				      NULL, tick_ticker_cpu_down);
+				      tick_ticker_cpu_up, tick_ticker_cpu_down);
 	if (err < 0)
 		goto err_event;
 	tick_cpuhp_state = err;
@@ -306,4 +311,5 @@ void tick_ticker_exit(void)
 	cpuhp_remove_multi_state(tick_cpuhp_state);
 	tick_event_exit();
 	tick_tick_exit();
+	tick_place_exit();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints. All times are nanoseconds on the ticker's own clock.
+ * Tracepoints. Times are nanoseconds on the ticker's own clock, lateness_ns is
+ * elapsed time.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM sched_tick
@@ -36,7 +37,7 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 		__entry->counter = info->counter;
 		__entry->deadline_ns = info->deadline_ns;
 		__entry->now_ns = info->now_ns;
-		__entry->lateness_ns = info->now_ns - info->deadline_ns;
+		__entry->lateness_ns = info->lateness_ns;
 		__entry->missed = info->missed;
 	),
 

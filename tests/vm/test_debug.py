@@ -63,7 +63,7 @@ RUNS = {
     "torture": test_kernels.RUNS["torture"],
     # What fails is the same on one CPU.
     "faults": test_kernels.Run("sleep", ("faults", "faults_load", "faults_export")),
-    "timed": test_kernels.Run("virtual", ("trace", "stalls", "subscribe")),
+    "timed": test_kernels.Run("virtual", ("trace", "stalls", "subscribe", "killed", "unsubscribed", "log_shared")),
 }
 # Which on which; the second kernel of the same source only differs in when objects are released.
 ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
@@ -179,13 +179,13 @@ MUTANTS = {
                           "\tmutex_lock(&ticker->control);\n\tmutex_unlock(&ticker->control);\n"
                           "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n", "settings",
                           "possible circular locking"),
-    "sleeps_under_the_lock": ("memory", "control.c", "\tWRITE_ONCE(*field, value);\n\tif (ticker->config.enabled)\n",
-                              "\tWRITE_ONCE(*field, value);\n\tcond_resched();\n\tif (ticker->config.enabled)\n", "settings",
+    "sleeps_under_the_lock": ("memory", "control.c", "\t\tWRITE_ONCE(*field, value);\n\t/* To be chosen again. */\n",
+                              "\t\tWRITE_ONCE(*field, value);\n\tcond_resched();\n", "settings",
                               "sleeping function called from invalid context"),
     "re_arms_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"not ok \d+ [1-9]\d* of \d+ times something moved"),
-    "forgets_the_event": ("memory", "event.c", "\tcancel_delayed_work_sync(&ticker->event->work);\n", "", "settings",
-                          "ODEBUG: free active"),
+    "forgets_the_event": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
+                          "BUG: KASAN"),
     "drops_it_itself": ("memory", "configfs.c", "\ttick_configfs_count--;\n\tconfig_item_put(item);\n",
                         "\ttick_configfs_count--;\n\tkfree(to_tick_item(item));\n", "names", "BUG: KASAN"),
     "frees_by_hand": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",

@@ -175,19 +175,19 @@ def test_claims_are_what_was_reported():
 # What is done to the module, which test meets it, what else the kernel is told, and what must come of it. In
 # virtual time, where the same always does.
 MUTANTS = {
-    "flush": ("tick.c", "\thrtimer_cancel(&ticker->watch);\n\thrtimer_cancel(&ticker->alarm);\n"
-              "\tcancel_delayed_work_sync(&ticker->work);\n", "", "settings && sleep 3", "slub_debug=FZP",
-              "none: "),
+    "flush": ("tick.c", "\ttick_place_forget(ticker);\n\thrtimer_cancel(&ticker->watch);\n\thrtimer_cancel(&ticker->alarm);\n"
+              "\tif (ticker->dying) {\n\t\tcancel_delayed_work_sync(&ticker->work);\n", "\tif (ticker->dying) {\n", "settings && sleep 3",
+              "slub_debug=FZP", "none: "),
     "lost_tick": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
                   "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "ticks", "", "fail"),
-    "asleep": ("ticker.c", "\tsysfs_notify_dirent(ticker->counter_node);\n", "", "unload", "", "fail"),
+    "asleep": ("waker.c", "\tsysfs_notify_dirent(event->counter.node);\n", "", "unload", "", "fail"),
     "unchecked": ("attrs.c", "\tif (value < file->min || value > file->max)\n\t\treturn -ERANGE;\n", "",
                   "input", "", "none: the guest died"),
-    "deaf_to_steps": ("tick.c", "\t\ttick_timeline_rewind(&ticker->timeline, now_ns);\n", "",
+    "deaf_to_steps": ("tick.c", "\t\ttick_timeline_rewind(&ticker->timeline, now.ns);\n", "",
                       "clock", "", "fail"),
-    "blind_to_stalls": ("tick.c", "\t\thrtimer_start(&ticker->watch,", "\t\tif (0) hrtimer_start(&ticker->watch,",
+    "blind_to_stalls": ("tick.c", "\t\ttick_ticker_start_timer(&ticker->watch,", "\t\tif (0) tick_ticker_start_timer(&ticker->watch,",
                         "stalls", "", "fail"),
-    "says_it_twice": ("event.c", "\t\ttold->enabled = now->enabled;\n", "", "events", "", "fail"),
+    "says_it_twice": ("event.c", "\t\t\ttold->enabled = now->enabled;\n", "\t\t\t;\n", "events", "", "fail"),
     "any_name": ("configfs.c", " ||\n\t    strspn(name, TICK_NAME_CHARS) != length", "", "names", "", "fail"),
     "overfull": ("configfs.c", "tick_configfs_count >= tick_configfs_max", "tick_configfs_count > tick_configfs_max",
                  "limits", "", "fail"),

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How many ticks per second all enabled tickers together may have.
+ *
+ * A group may start tickers and set their periods. The limit keeps its members
+ * from taking a CPU away from everybody else.
+ */
+#include <linux/capability.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mutex.h>
+
+#include "rate.h"
+#include "ticker.h"
+
+/* Rates are in ticks per 1000 s: one for periods that long, and longer ones. */
+#define TICK_RATE_UNIT	1000
+
+unsigned int tick_rate_max = 10000;
+
+static DEFINE_MUTEX(tick_rate_lock);	/* the sum, and @rate of each ticker */
+static u64 tick_rate_sum;
+
+static u32 tick_rate(int enabled, int period_ms)
+{
+	return enabled ? DIV_ROUND_UP(MSEC_PER_SEC * TICK_RATE_UNIT, period_ms) :
+			 0;
+}
+
+static void tick_rate_set(struct tick_ticker *ticker, u32 rate)
+{
+	tick_rate_sum += rate;
+	tick_rate_sum -= ticker->rate;
+	ticker->rate = rate;
+}
+
+/**
+ * tick_rate_change() - account for a change of a ticker's rate, if it is allowed
+ * @ticker: the ticker
+ * @enabled: whether it ticks then
+ * @period_ms: its period then, in ms
+ *
+ * A rate that does not grow is never refused, nor one that root chooses.
+ *
+ * Context: may sleep. Under @control.
+ * Return: 0, or -ERANGE if the sum of all rates would exceed the limit.
+ */
+int tick_rate_change(struct tick_ticker *ticker, int enabled, int period_ms)
+{
+	u64 most = (u64)READ_ONCE(tick_rate_max) * TICK_RATE_UNIT;
+	u32 rate = tick_rate(enabled, period_ms);
+	int err = 0;
+
+	mutex_lock(&tick_rate_lock);
+	if (rate > ticker->rate &&
+	    tick_rate_sum - ticker->rate + rate > most &&
+	    !capable(CAP_SYS_RESOURCE))
+		err = -ERANGE;
+	else
+		tick_rate_set(ticker, rate);
+	mutex_unlock(&tick_rate_lock);
+	return err;
+}
+
+/**
+ * tick_rate_restore() - undo tick_rate_change()
+ * @ticker: the ticker
+ * @enabled: whether it ticks
+ * @period_ms: its period, in ms
+ *
+ * Context: may sleep. Under @control.
+ */
+void tick_rate_restore(struct tick_ticker *ticker, int enabled, int period_ms)
+{
+	mutex_lock(&tick_rate_lock);
+	tick_rate_set(ticker, tick_rate(enabled, period_ms));
+	mutex_unlock(&tick_rate_lock);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How many ticks per second all enabled tickers together may have.
+ */
+#ifndef SCHED_TICK_RATE_H
+#define SCHED_TICK_RATE_H
+
+struct tick_ticker;
+
+/* The limit, for writers without CAP_SYS_RESOURCE. A parameter of the module. */
+extern unsigned int tick_rate_max;
+
+int tick_rate_change(struct tick_ticker *ticker, int enabled, int period_ms);
+void tick_rate_restore(struct tick_ticker *ticker, int enabled, int period_ms);
+
+#endif /* SCHED_TICK_RATE_H */
