@@ -137,6 +137,9 @@ static const struct {
 	{ "gid=-1", EINVAL },
 	{ "gid=4294967295", EINVAL },
 	{ "gid=users", EINVAL },
+	{ "max_rate=0", EINVAL },
+	{ "max_rate=2147483648", EINVAL },
+	{ "max_rate=fast", EINVAL },
 	{ "enabled=2", EINVAL },
 	{ "enabled=maybe", EINVAL },
 	{ "period_ms=1", 0 },
@@ -146,6 +149,8 @@ static const struct {
 	{ "max_tickers=0", 0 },
 	{ "max_tickers=65536", 0 },
 	{ "gid=4294967294", 0 },
+	{ "max_rate=1", 0 },
+	{ "max_rate=2147483647", 0 },
 	{ "", 0 },
 };
 

@@ -24,7 +24,9 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_stalls, test_stalls_seen, test_subscribe, test_cache,
 	test_thousand, test_ten_thousand, test_torture, test_faults, test_faults_load,
 	test_faults_export, test_fuzz, test_soak, test_bench_tick, test_bench_peers,
-	test_bench_many, test_bench_read, test_bench_day, test_bench_systemd;
+	test_bench_many, test_bench_read, test_bench_day, test_bench_systemd,
+	test_killed, test_unsubscribed, test_placed, test_isolated, test_wheel_placed, test_stall_ended,
+	test_storm, test_log_shared, test_pollers, test_rates, test_clock_steps;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_group,
@@ -36,6 +38,8 @@ static const struct ktest *const tests[] = {
 	&test_thousand, &test_ten_thousand, &test_torture, &test_faults, &test_faults_load,
 	&test_faults_export, &test_fuzz, &test_soak, &test_bench_tick, &test_bench_peers,
 	&test_bench_many, &test_bench_read, &test_bench_day, &test_bench_systemd,
+	&test_killed, &test_unsubscribed, &test_placed, &test_isolated, &test_wheel_placed, &test_stall_ended,
+	&test_storm, &test_log_shared, &test_pollers, &test_rates, &test_clock_steps,
 };
 
 static unsigned int checks, failures, skips;

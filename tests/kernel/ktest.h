@@ -74,6 +74,7 @@ int helper_load(const char *name, const char *parameters);	/* of tests/kernel/mo
 uint64_t helper_u64(const char *name, const char *parameter);
 int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */
 int module_remove(const char *name);
+void hog(int cpu, int ms, bool irqs_off);	/* tick_hog, which is loaded, takes the CPU for so long */
 int ticker_make(const char *name);
 int ticker_remove(const char *name);
 int machine_clean(void);	/* whatever is left of a test */

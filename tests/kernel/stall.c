@@ -64,7 +64,7 @@ static void hog_set(const char *parameter, int value)
 }
 
 /* Not while it is being loaded, which takes the CPU away for a while, too. */
-static void hog(int cpu, int ms, bool irqs_off)
+void hog(int cpu, int ms, bool irqs_off)
 {
 	hog_set("cpu", cpu);
 	hog_set("irqs_off", irqs_off);

@@ -40,7 +40,7 @@ static void run_stop(void)
 		uint64_t before = tick_u64("counter");
 
 		/* By turns the alarm goes on by itself, and is armed by the tick. */
-		tick_set_number("cpu", round & 1 ? 0 : -1);
+		tick_set("clock", round & 1 ? "realtime" : "monotonic");
 		tick_set("enabled", "1");
 		/* Up to 2.5 periods, so that the stop meets the tick anywhere. */
 		sleep_ns(rand() % (5 * NSEC_PER_MSEC / 2));

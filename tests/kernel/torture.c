@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once: mkdir, rmdir, read, write, poll, subscribe, load, unload,
+ * Everything at once: mkdir, rmdir, read, write, poll, be killed, subscribe, load, unload,
  * clocks that are set, CPUs that come and go, and where there is one CPU
  * tracing (docs/testing.md).
  * Each actor counts what it got done; an actor that got nothing done fails the
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,10 @@
 
 #define NAMES 8
 
-enum { MADE, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, MOVED, COUNTERS };
+enum { MADE, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, MOVED, KILLED, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {
-	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "moved",
+	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "moved", "killed",
 };
 
 /* Shared by all: the counters, and whether who makes something new is to wait. */
@@ -103,6 +104,24 @@ static void write_files(void)
 	sleep_ns(rand() % NSEC_PER_MSEC);
 }
 
+static void write_for_ever(void *unused)
+{
+	srand(getpid());
+	for (;;)
+		write_files();
+}
+
+/* Wherever it is: it may wait for another writer, or for a subscriber that sleeps. */
+static void write_and_be_killed(void)
+{
+	pid_t writer = spawn(write_for_ever, NULL);
+
+	sleep_ns(rand() % (5 * NSEC_PER_MSEC));
+	kill(writer, SIGKILL);
+	if (waitpid(writer, NULL, 0) == writer)
+		did(KILLED);
+}
+
 static void sleep_in_poll(void)
 {
 	struct pollfd poller = { .events = POLLPRI };
@@ -124,7 +143,7 @@ static void subscribe(void)
 
 	wait_if_held();
 	snprintf(parameters, sizeof(parameters), "ticker=%s cycles=%d sleep_ms=%d",
-		 rand() % 4 ? any_name() : "default", rand() % 20, rand() % 2);
+		 rand() % 4 ? any_name() : "default", rand() % 20, rand() % 4 ? rand() % 2 : 20);
 	if (helper_load("tick_subscriber", parameters)) {
 		sleep_ns(NSEC_PER_MSEC);
 		return;
@@ -196,7 +215,7 @@ static void move_the_ground(void)
 
 static void (*const actors[])(void) = {
 	make_and_remove, make_and_remove, read_files, write_files, write_files, sleep_in_poll,
-	sleep_in_poll, subscribe, load_and_unload, set_the_clock, move_the_ground,
+	sleep_in_poll, subscribe, load_and_unload, set_the_clock, move_the_ground, write_and_be_killed,
 };
 
 static unsigned int seed;

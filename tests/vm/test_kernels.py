@@ -23,9 +23,10 @@ class Run(typing.NamedTuple):
 # What is true of any ticker, and what the module does as a whole.
 TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "instants", "poll", "clock", "hotplug", "unload",
           "cycles", "fuzz")
-MODULE = ("params", "group", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "subscribe", "cache")
+MODULE = ("params", "group", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "stall_ended", "placed", "wheel_placed",
+          "subscribe", "cache")
 TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
-MODULE_IN_TIME = ("wakeups", "stalls", "subscribe")
+MODULE_IN_TIME = ("wakeups", "stalls", "subscribe", "killed", "unsubscribed", "clock_steps", "log_shared")
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
@@ -39,6 +40,9 @@ RUNS = {
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
 }
+# CPU 1 is isolated in each way there is; and what one user may take from others.
+ISOLATED = Run("races", ("isolated",), options="isolcpus=nohz,domain,managed_irq,1 nohz_full=1")
+GUARDS = Run("virtual", ("storm", "pollers", "rates"))
 SOAK = Run("virtual", ("ten_minutes", "soak"))
 LONG = Run("virtual", ("day", "thousand", "ten_thousand", "quiet_hour"))
 
@@ -104,7 +108,7 @@ def test_ends_well_and_log_is_silent(kernel, run, boots):
 def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):
     """And every bad one in the table of tests/kernel/files.c has it."""
     table = (TOP / "tests" / "kernel" / "files.c").read_text("ascii")
-    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled|max_tickers|gid)'",
+    said = re.findall(r"sched_tick: `.*' invalid for parameter `(?:period_ms|enabled|max_tickers|max_rate|gid)'",
                       boots(kernel, RUNS["races"]).console)
     assert len(said) == len(re.findall(r'^\t\{ ".*", EINVAL \},$', table, re.MULTILINE)) > 0
 
@@ -151,6 +155,16 @@ def test_long_timelines(name, boots):
 def test_long_timelines_end_well(boots):
     """The same word for the long ones."""
     result = boots(REFERENCE, LONG)
+    assert result.green, result.explain()
+
+
+@pytest.mark.scope("test")
+@pytest.mark.parametrize("name", GUARDS.tests + ISOLATED.tests)
+def test_what_is_kept_from_others(name, boots):
+    """Many stalls, many pollers, the group's worst, and isolated CPUs."""
+    run = ISOLATED if name in ISOLATED.tests else GUARDS
+    result = boots(REFERENCE, run)
+    check_case(result, name)
     assert result.green, result.explain()
 
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an ordinary user, and a member of the group, can take away from others.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define NOBODY		65534
+#define GROUP		12345
+#define DESCRIPTORS	10000
+#define RATE_MAX	"/sys/module/sched_tick/parameters/max_rate"
+
+/* Of a second on: the share of periods that had no tick of their own, in units of 0.01 %. */
+static unsigned int missed_share(void)
+{
+	struct tick_stat before = tick_stat(), after;
+
+	sleep_ns(20 * NSEC_PER_SEC);
+	after = tick_stat();
+	return 10000 * (after.missed - before.missed) /
+	       (after.counter + after.missed - before.counter - before.missed);
+}
+
+/* So many open files of counter, each waited for all the time. */
+static void poll_many(void *shared)
+{
+	static struct epoll_event events[DESCRIPTORS];
+	struct epoll_event wanted = { .events = EPOLLPRI | EPOLLET };
+	volatile uint64_t *wakeups = shared;
+	int poller = epoll_create1(0), count;
+	char text[32];
+
+	if (setgid(NOBODY) || setuid(NOBODY))
+		_exit(1);
+	for (int i = 0; i < DESCRIPTORS; i++) {
+		int fd = tick_open("counter", O_RDONLY);
+
+		if (fd < 0 || pread(fd, text, sizeof(text), 0) <= 0 ||
+		    epoll_ctl(poller, EPOLL_CTL_ADD, fd, &wanted))
+			_exit(2);
+	}
+	*wakeups = 1;
+	for (;;) {
+		count = epoll_wait(poller, events, DESCRIPTORS, -1);
+		if (count < 0)
+			_exit(3);
+		*wakeups += count;
+	}
+}
+
+static void run_pollers(void)
+{
+	struct rlimit files = { DESCRIPTORS + 100, DESCRIPTORS + 100 };
+	unsigned int without, with;
+	uint64_t *wakeups;
+	pid_t poller;
+
+	wakeups = mmap(NULL, sizeof(*wakeups), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(wakeups != MAP_FAILED && !setrlimit(RLIMIT_NOFILE, &files), "may open %d files", DESCRIPTORS);
+	require(!module_load("period_ms=1") && !ticker_make("polled"), "module loads, a ticker is made");
+	tick_choose("polled");
+	tick_set("period_ms", "10");
+	tick_set("notify", "1");
+	tick_set("enabled", "1");
+
+	tick_choose("default");
+	sleep_ns(NSEC_PER_SEC);
+	without = missed_share();
+	tick_choose("polled");
+	poller = spawn(poll_many, wakeups);
+	while (!*wakeups && waitpid(poller, NULL, WNOHANG) == 0)
+		sleep_ns(NSEC_PER_MSEC);
+	tick_choose("default");
+	sleep_ns(NSEC_PER_SEC);
+	with = missed_share();
+	check(!waitpid(poller, NULL, WNOHANG) && *wakeups > DESCRIPTORS, "%d pollers were woken %" PRIu64 " times",
+	      DESCRIPTORS, *wakeups);
+	check(with <= without + 100, "another ticker missed %u.%02u %% without, %u.%02u %% with them", without / 100,
+	      without % 100, with / 100, with % 100);
+	reap(&poller, 1);
+	check(!ticker_remove("polled"), "the ticker goes");
+}
+
+const struct ktest test_pollers = {
+	"pollers", run_pollers, .timeout_s = 600, .needs_vm = true, .needs_virtual = true
+};
+
+/* How long a user program takes for the same work, in ns. */
+static int64_t work_ns(void)
+{
+	int64_t begin = now_ns(CLOCK_MONOTONIC);
+
+	for (volatile unsigned int i = 0; i < 400000000; i++)
+		;
+	return now_ns(CLOCK_MONOTONIC) - begin;
+}
+
+static int as_member(int (*run)(const char *), const char *argument)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (setgid(GROUP) || setuid(NOBODY))
+			_exit(200);
+		_exit(run(argument));
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 201;
+}
+
+/* Takes what it gets: periods first, that no ticker may have, and then shares of the sum. */
+static int take_all(const char *period)
+{
+	unsigned int refused = 0;
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		int err;
+
+		tick_choose(numbered(i));
+		tick_write("enabled", "0");
+		err = tick_write("period_ms", period) ?: tick_write("enabled", "1");
+		if (err && err != ERANGE)
+			return 202;
+		refused += err == ERANGE;
+		/* Not all at one instant: that would take less. */
+		sleep_ns(37000);
+	}
+	return refused ? 1 : 0;
+}
+
+static int enable(const char *ticker)
+{
+	tick_choose(ticker);
+	return tick_write("enabled", "1");
+}
+
+static void run_rates(void)
+{
+	static const char * const periods[] = { "1", "10", "100" };
+	int64_t alone, among;
+
+	require(!module_load("enabled=0 gid=12345"), "loaded with a group");
+	make_all(1000);
+	work_ns();
+	alone = work_ns();
+	for (size_t i = 0; i < ARRAY_SIZE(periods); i++) {
+		int status = as_member(take_all, periods[i]);
+
+		require(status <= 1, "a member sets %s ms on 1000 tickers: %d", periods[i], status);
+		if (i < 2)
+			check(status == 1, "%s ms: not on all of them: ERANGE", periods[i]);
+		among = work_ns();
+		check(alone * 100 / among >= 90, "%s ms: user programs keep %" PRId64 " %%", periods[i],
+		      alone * 100 / among);
+	}
+
+	/* Root may exceed it; what is less is never refused, whatever the sum is. */
+	set_all(1000, "enabled", "0");
+	tick_choose("t0");
+	check(!file_write(RATE_MAX, "99"), "a limit of 99 ticks a second");
+	tick_set("period_ms", "10");
+	check(as_member(enable, "t0") == ERANGE, "100 are too many: ERANGE");
+	check(tick_u64("enabled") == 0, "and it is off");
+	tick_choose("t0");
+	check(!tick_write("enabled", "1"), "not for root");
+	tick_choose("t1");
+	check(as_member(enable, "t1") == ERANGE, "then there is nothing left");
+	tick_choose("t1");
+	tick_set("period_ms", "2147483647");
+	check(as_member(enable, "t1") == ERANGE, "not for the longest period either");
+	check(!file_write(RATE_MAX, "101"), "a limit of 101");
+	check(!as_member(enable, "t1"), "then there is");
+	check(file_write(RATE_MAX, "0") == EINVAL && file_write(RATE_MAX, "-1") == EINVAL &&
+	      file_write(RATE_MAX, "2147483648") == EINVAL && file_write(RATE_MAX, "x") == EINVAL,
+	      "1 to 2147483647: EINVAL");
+	set_all(2, "enabled", "0");
+	remove_all(1000);
+}
+
+const struct ktest test_rates = {
+	"rates", run_rates, .timeout_s = 900, .needs_vm = true, .needs_virtual = true
+};

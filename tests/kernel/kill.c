@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who waits for a tick whose subscriber sleeps for a minute can be killed, and
+ * nobody else waits for it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define HUNG_TASK	"/proc/sys/kernel/hung_task_timeout_secs"
+
+/* The subscriber is asleep in a tick of its ticker, for a minute. */
+static void subscribe_sleeper(const char *ticker)
+{
+	char parameters[64];
+	int64_t end;
+
+	snprintf(parameters, sizeof(parameters), "ticker=%s sleep_ms=60000", ticker);
+	require(!helper_load("tick_subscriber", parameters), "a subscriber that sleeps for a minute");
+	end = now_ns(CLOCK_MONOTONIC) + 20 * NSEC_PER_SEC;
+	while (!helper_u64("tick_subscriber", "calls") && now_ns(CLOCK_MONOTONIC) < end)
+		sleep_ns(10 * NSEC_PER_MSEC);
+	require(helper_u64("tick_subscriber", "calls") == 1, "it is called, and sleeps");
+}
+
+static const struct {
+	const char *file, *text;
+} writes[] = {
+	{ "enabled", "0" },
+	{ "stall_ms", "7" },
+	{ "period_ms", "500" },
+	{ "precise", "0" },
+};
+
+static void write_setting(void *index)
+{
+	size_t i = *(size_t *)index;
+
+	tick_write(writes[i].file, writes[i].text);
+}
+
+static void remove_ticker(void *unused)
+{
+	ticker_remove("t");
+}
+
+/* The letter in /proc/PID/stat. */
+static char state_of(pid_t pid)
+{
+	char path[64], text[1024];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (file_read(path, text, sizeof(text)) || !strrchr(text, ')'))
+		return '?';
+	return strrchr(text, ')')[2];
+}
+
+static bool dies(pid_t pid)
+{
+	int64_t begin = now_ns(CLOCK_MONOTONIC), limit = (in_virtual_time() ? 1 : 20) * NSEC_PER_SEC;
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (now_ns(CLOCK_MONOTONIC) - begin > limit)
+			return false;
+		sleep_ns(NSEC_PER_MSEC);
+	}
+	return true;
+}
+
+static void run_killed(void)
+{
+	pid_t writers[ARRAY_SIZE(writes)], remover;
+	size_t index[ARRAY_SIZE(writes)];
+	char before[512], text[512];
+	uint64_t counter;
+	int log;
+
+	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
+	tick_choose("t");
+	tick_set("period_ms", "100");
+	tick_set("enabled", "1");
+	subscribe_sleeper("t");
+	log = log_open();
+	file_write(HUNG_TASK, "5");
+
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++) {
+		index[i] = i;
+		writers[i] = spawn(write_setting, &index[i]);
+		sleep_ns(100 * NSEC_PER_MSEC);
+	}
+	remover = spawn(remove_ticker, NULL);
+	snprintf(before, sizeof(before), "%d %d %d", (int)tick_u64("enabled"), (int)tick_u64("period_ms"),
+		 (int)tick_u64("stall_ms"));
+	/* Twice as long as a task may hang, and the one who looks comes by once more. */
+	sleep_ns(15 * NSEC_PER_SEC);
+	check(!log_count(log, "blocked for more than"), "no task hangs");
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
+		check(state_of(writers[i]) == 'D' || state_of(writers[i]) == 'S', "%s waits: %c", writes[i].file,
+		      state_of(writers[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
+		check(dies(writers[i]), "%s: the writer dies of SIGKILL", writes[i].file);
+	check(dies(remover), "so does rmdir");
+	snprintf(text, sizeof(text), "%d %d %d", (int)tick_u64("enabled"), (int)tick_u64("period_ms"),
+		 (int)tick_u64("stall_ms"));
+	check(!strcmp(before, text), "and no setting has changed: %s", text);
+	file_write(HUNG_TASK, "120");
+
+	counter = tick_u64("counter");
+	file_write("/sys/module/tick_subscriber/parameters/sleep_ms", "0");
+	check(wait_for_counter(counter + 3, 120 * NSEC_PER_SEC), "the ticker works");
+	tick_set("enabled", "0");
+	check(tick_u64("enabled") == 0, "and stops");
+	check(!module_remove("tick_subscriber"), "the subscriber goes");
+	check(!ticker_remove("t"), "the ticker goes");
+	close(log);
+}
+
+const struct ktest test_killed = { "killed", run_killed, .timeout_s = 300, .needs_vm = true };
+
+/* The one who leaves waits for nobody else: neither on another ticker, nor on its own. */
+static void run_unsubscribed(void)
+{
+	static const char * const tickers[] = { "b", "default" };
+	const int64_t limit = (in_virtual_time() ? 1 : 20) * 200 * NSEC_PER_MSEC;
+	char parameters[64];
+	int64_t begin, took;
+
+	require(!module_load("period_ms=100"), "module loads");
+	subscribe_sleeper("default");
+	require(!ticker_make("b"), "another ticker is made");
+	tick_choose("b");
+	tick_set("period_ms", "100");
+	tick_set("enabled", "1");
+	for (size_t i = 0; i < ARRAY_SIZE(tickers); i++) {
+		snprintf(parameters, sizeof(parameters), "ticker=%s", tickers[i]);
+		require(!helper_load("tick_cache", parameters), "a second module subscribes to %s", tickers[i]);
+		begin = now_ns(CLOCK_MONOTONIC);
+		require(!module_remove("tick_cache"), "and is unloaded");
+		took = now_ns(CLOCK_MONOTONIC) - begin;
+		check(took < limit, "%s: in less than two periods: %" PRId64 " us", tickers[i], took / 1000);
+	}
+	check(helper_u64("tick_subscriber", "calls") == 1, "while the first one sleeps");
+	check(!ticker_remove("b"), "the other ticker goes");
+	check(!module_remove("tick_subscriber"), "the sleeper goes when it has slept");
+}
+
+const struct ktest test_unsubscribed = { "unsubscribed", run_unsubscribed, .timeout_s = 300, .needs_vm = true };

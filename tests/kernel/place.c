@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * On which CPU a ticker's timers are, whoever wrote its settings.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
+
+static bool run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* How many of our hrtimers with that function each of two CPUs has: from /proc/timer_list. */
+static void count_timers(const char *function, unsigned int count[2])
+{
+	FILE *list = fopen("/proc/timer_list", "r");
+	char line[512], name[64];
+	int cpu = -1;
+
+	count[0] = count[1] = 0;
+	if (!list)
+		require(false, "/proc/timer_list opens: %s", strerror(errno));
+	snprintf(name, sizeof(name), ", %s", function);
+	while (fgets(line, sizeof(line), list)) {
+		sscanf(line, "cpu: %d", &cpu);
+		if (cpu >= 0 && cpu < 2 && strstr(line, name))
+			count[cpu]++;
+	}
+	fclose(list);
+}
+
+/* An interrupt to the CPU may be under way. The sum of a timer that restarts itself is 0 for a moment. */
+static bool settles(const char *function, unsigned int first, unsigned int second)
+{
+	int64_t end = now_ns(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
+	unsigned int count[2];
+
+	do {
+		count_timers(function, count);
+		if (count[0] == first && count[1] == second)
+			return true;
+		sleep_ns(NSEC_PER_MSEC);
+	} while (now_ns(CLOCK_MONOTONIC) < end);
+	note("%s: %u on CPU 0, %u on CPU 1", function, count[0], count[1]);
+	return false;
+}
+
+static bool timers_are_on(int cpu, bool alarm, bool watch)
+{
+	return settles("tick_ticker_alarm", alarm && cpu == 0, alarm && cpu == 1) &&
+	       settles("tick_ticker_watch", watch && cpu == 0, watch && cpu == 1);
+}
+
+static const struct {
+	const char *file, *text;
+	bool alarm;	/* an hrtimer wakes the work then, not the wheel */
+	bool watch;
+} changes[] = {
+	{ "stall_ms", "500", true, true },
+	{ "stall_ms", "2500", true, true },
+	{ "period_ms", "2000000", true, true },
+	{ "precise", "0", false, true },
+	{ "precise", "1", true, true },
+	{ "clock", "realtime", true, true },
+	{ "clock", "boottime", true, true },
+	{ "phase_ms", "7", true, true },
+	{ "enabled", "0", false, false },
+	{ "enabled", "1", true, true },
+	{ "notify", "1", true, true },
+	{ "notify", "0", true, true },
+	{ "phase_ms", "-1", true, true },
+	{ "clock", "monotonic", true, true },
+	{ "stall_ms", "0", true, false },
+	{ "period_ms", "1000000", true, false },
+};
+
+static void check_spread(void)
+{
+	unsigned int count[2];
+
+	make_all(20);
+	set_all(20, "period_ms", "100");
+	set_all(20, "enabled", "1");
+	for (int i = 0; i < 3; i++) {
+		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
+		check(settles("tick_ticker_alarm", 20, 0), "all 20 timers are on CPU 0");
+		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
+		check(settles("tick_ticker_alarm", 10, 10), "10 of them each have CPU 0 and CPU 1");
+	}
+	for (unsigned int i = 0; i < 20; i++) {
+		uint64_t counter;
+
+		tick_choose(numbered(i));
+		counter = tick_u64("counter");
+		if (!wait_for_counter(counter + 1, 20 * NSEC_PER_SEC))
+			check(false, "%s ticks", numbered(i));
+	}
+	set_all(20, "enabled", "0");
+	count_timers("tick_ticker_alarm", count);
+	check(!count[0] && !count[1], "disabled, they have none");
+	remove_all(20);
+}
+
+static void run_placed(void)
+{
+	unsigned int wrong = 0;
+
+	if (access(CPU1_ONLINE, F_OK)) {
+		skip("placed", "one CPU");
+		return;
+	}
+	setup("enabled=0");
+	/* No tick is due meanwhile that would put things right. */
+	tick_set("period_ms", "1000000");
+	tick_set("enabled", "1");
+	for (int cpu = 0; cpu < 2; cpu++) {
+		for (int writer = 0; writer < 2; writer++) {
+			require(run_on(writer), "writing from CPU %d", writer);
+			tick_set_number("cpu", cpu);
+			for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
+				tick_set(changes[i].file, changes[i].text);
+				if (!timers_are_on(cpu, changes[i].alarm, changes[i].watch)) {
+					note("after %s=%s", changes[i].file, changes[i].text);
+					wrong++;
+				}
+			}
+			check(!wrong, "cpu %d: its timers are there after each of %zu writes from CPU %d", cpu,
+			      ARRAY_SIZE(changes), writer);
+		}
+	}
+	tick_set("enabled", "0");
+	tick_set("cpu", "-1");
+	require(run_on(0), "from CPU 0");
+	check_spread();
+}
+
+const struct ktest test_placed = { "placed", run_placed, .timeout_s = 300, .needs_vm = true };
+
+/* CPU 1 is isolated by the kernel's command line. */
+static void run_isolated(void)
+{
+	char isolated[64] = "";
+
+	file_read("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated));
+	if (isolated[0] != '1') {
+		skip("isolated", "CPU 1 is not isolated");
+		return;
+	}
+	require(run_on(1), "on the isolated CPU");
+	file_write("/proc/sys/kernel/timer_migration", "0");
+	require(!module_load("period_ms=100"), "module loads");
+	check(settles("tick_ticker_alarm", 1, 0), "the default ticker is on CPU 0");
+	make_all(10);
+	set_all(10, "period_ms", "100");
+	set_all(10, "stall_ms", "50000");
+	set_all(10, "enabled", "1");
+	check(settles("tick_ticker_alarm", 11, 0) && settles("tick_ticker_watch", 10, 0),
+	      "as are ten more, and their watches");
+	require(!file_write(CPU1_ONLINE, "0") && !file_write(CPU1_ONLINE, "1"), "CPU 1 goes and comes");
+	check(settles("tick_ticker_alarm", 11, 0), "and still they are");
+	tick_choose(numbered(0));
+	tick_set("cpu", "1");
+	check(settles("tick_ticker_alarm", 10, 1), "one that is sent to CPU 1 is there");
+	remove_all(10);
+}
+
+const struct ktest test_isolated = { "isolated", run_isolated, .timeout_s = 120, .needs_vm = true };
+
+static void hog_other(void *unused)
+{
+	hog(0, 3000, false);
+}
+
+/* On the wheel: CPU 0, which is busy, must not run the timer of CPU 1, which idles, and then its tick. */
+static void run_wheel_placed(void)
+{
+	unsigned int count[2], wrong = 0, rounds = effort(20);
+	pid_t child;
+
+	if (access(CPU1_ONLINE, F_OK)) {
+		skip("wheel_placed", "one CPU");
+		return;
+	}
+	require(!module_load("enabled=0"), "module loads");
+	require(!helper_load("tick_hog", ""), "and so does the hog");
+	/* The least loaded CPU is chosen, and this one of equal ones. */
+	require(run_on(1), "from CPU 1");
+	tick_set("precise", "0");
+	tick_set("period_ms", "1000");
+	/* A machine that is slow by itself is not that slow. */
+	tick_set("stall_ms", "1500");
+	for (unsigned int i = 0; i < rounds; i++) {
+		struct tick_stat before, after;
+
+		tick_set("enabled", "1");
+		wait_for_counter(tick_u64("counter"), 20 * NSEC_PER_SEC);
+		count_timers("tick_ticker_watch", count);
+		if (count[0] || count[1] != 1)
+			note("watches: %u on CPU 0, %u on CPU 1", count[0], count[1]);
+		wrong += count[0] || count[1] != 1;
+		before = tick_stat();
+		child = spawn(hog_other, NULL);
+		waitpid(child, NULL, 0);
+		after = tick_stat();
+		if (after.stalls != before.stalls)
+			note("round %u: a stall, though CPU 1 is free", i);
+		wrong += after.stalls != before.stalls;
+		tick_set("enabled", "0");
+	}
+	check(!wrong, "%u times CPU 0 was taken for three seconds, and a ticker on CPU 1 did not stall: %u wrong",
+	      rounds, wrong);
+}
+
+const struct ktest test_wheel_placed = {
+	"wheel_placed", run_wheel_placed, .timeout_s = 300, .needs_vm = true
+};
+
+static void hog_irqs_off(void *unused)
+{
+	hog(1, 1500, true);
+}
+
+/* A write ends a stall that nothing has seen, as CPU 1 takes no interrupts: it counts. */
+static void run_stall_ended(void)
+{
+	static const struct {
+		const char *file, *text;
+	} ends[] = {
+		{ "period_ms", "20" }, { "phase_ms", "3" }, { "clock", "boottime" }, { "stall_ms", "0" },
+		{ "precise", "0" }, { "cpu", "0" }, { "enabled", "0" },
+	};
+	struct event event;
+	int fd;
+
+	if (access(CPU1_ONLINE, F_OK)) {
+		skip("stall_ended", "one CPU");
+		return;
+	}
+	setup("enabled=0");
+	require(!helper_load("tick_hog", ""), "and so does the hog");
+	require(run_on(0), "from CPU 0");
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		uint64_t stalls, missed;
+		pid_t child;
+
+		tick_set("enabled", "0");
+		tick_set("phase_ms", "-1");
+		tick_set("clock", "monotonic");
+		tick_set("period_ms", "10");
+		tick_set("precise", "1");
+		tick_set("cpu", "1");
+		tick_set("stall_ms", "500");
+		tick_set("enabled", "1");
+		wait_for_counter(tick_u64("counter") + 3, 20 * NSEC_PER_SEC);
+		fd = events_open();
+		stalls = tick_u64("stalls");
+		missed = tick_u64("missed");
+		child = spawn(hog_irqs_off, NULL);
+		/* It is stuck for long enough when so many periods were missed. */
+		while (tick_u64("missed") < missed + 70 && waitpid(child, NULL, WNOHANG) == 0)
+			sleep_ns(10 * NSEC_PER_MSEC);
+		tick_set(ends[i].file, ends[i].text);
+		/* A slow machine may have made one more. */
+		check(tick_u64("stalls") > stalls, "ended by %s=%s: it is counted", ends[i].file, ends[i].text);
+		waitpid(child, NULL, 0);
+		do
+			require(events_next(fd, &event, 20000), "an event comes");
+		while (strcmp(event.event, "stall"));
+		check(event.cpu == 1, "%s=%s: the event names CPU %d", ends[i].file, ends[i].text, event.cpu);
+		close(fd);
+	}
+}
+
+const struct ktest test_stall_ended = { "stall_ended", run_stall_ended, .timeout_s = 300, .needs_vm = true };
