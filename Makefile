@@ -113,6 +113,7 @@ test-here: module
 install-source:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
+	printf '# SPDX-License-Identifier: GPL-2.0-only\nobj-m := src/\n' | install -m 0644 /dev/stdin $(DKMS_SOURCE)/Kbuild
 	install -m 0644 src/Kbuild src/*.[ch] $(DKMS_SOURCE)/src
 
 install-dkms: install-source

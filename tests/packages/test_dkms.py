@@ -7,6 +7,7 @@ import pytest
 
 import debian
 import roots
+import vm
 
 # That of the root, and one more with the same headers.
 TWO = debian.KERNELS + """
@@ -69,8 +70,32 @@ echo '--- end'
 """
 
 
-@pytest.fixture(scope="module", name="reports", params=[
-    pytest.param("6.1", marks=pytest.mark.scope("test")), *(pytest.param(name, marks=pytest.mark.scope("long")) for name in ("5.10", "6.12"))])
+# 2.8.4, 3.0.10 and 3.2.2, by the kernel of the suite that has it.
+DKMS = [pytest.param("6.1", marks=pytest.mark.scope("test")), *(pytest.param(name, marks=pytest.mark.scope("long")) for name in ("5.10", "6.12"))]
+
+# A kernel that was built by clang, as far as DKMS can see: each program of LLVM notes its call and runs GNU's. To make the line is a
+# comment, so that it adds no option that only clang has.
+# DKMS 3.2 would believe a vmlinux first.
+CLANG = """
+for pair in clang:gcc ld.lld:ld llvm-ar:ar llvm-nm:nm llvm-objcopy:objcopy llvm-objdump:objdump llvm-readelf:readelf llvm-strip:strip; do
+    printf '#!/bin/sh\\necho "%s $*" >> /share/out/calls\\nexec %s "$@"\\n' "${pair%:*}" "${pair#*:}" > "/usr/bin/${pair%:*}"
+    chmod +x "/usr/bin/${pair%:*}"
+done
+rm -f "/lib/modules/$2/build/vmlinux"
+for file in .config include/config/auto.conf; do echo '# CONFIG_CC_IS_CLANG=y' >> "/lib/modules/$2/build/$file"; done
+""" + vm.DKMS
+
+
+@pytest.mark.parametrize("name", DKMS)
+def test_a_kernel_that_clang_built(name):
+    """DKMS appends CC=clang or LLVM=1 to the command that builds, and make gets it."""
+    done, files = vm.with_sources(name, vm.TOP, CLANG)
+    assert done.returncode == 0 and any(file.startswith("sched_tick.ko") for file in files), done.stdout
+    # 2.8.4 does not look at the compiler.
+    assert re.search(b"^(clang|llvm-nm) ", files.get("calls", b""), re.MULTILINE) or name == "5.10", done.stdout
+
+
+@pytest.fixture(scope="module", name="reports", params=DKMS)
 def _reports(request, tmp_path_factory):
     """What the steps of both scripts said, and the kernels' names."""
     folder = roots.root(request.param)
