@@ -5,7 +5,6 @@
  * One read of stat per ticker, so that all of its series are of one instant; one
  * file, whole or not at all.
  */
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,16 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector.h"
 #include "commands.h"
 #include "ticker.h"
 
 #define FILE_NAME	"sched_tick.prom"
-
-/* Where the collector looks: Debian and Fedora; the exporter's own example. */
-static const char *const folders[] = {
-	"/var/lib/prometheus/node-exporter",
-	"/var/lib/node_exporter/textfile_collector",
-};
 
 /*
  * The bounds that are told, in ns and as they are written: each is one of the kernel's, so nothing is
@@ -164,23 +158,23 @@ static void print_all(FILE *out, const struct ticker *list, size_t count)
 		print_histogram(out, "alarm_lateness_seconds", list[j].name, &list[j].stat.alarm_lateness);
 }
 
-/* Written next to the file and moved over it: a reader has the old one or the new one. */
-static int write_file(const char *path, const struct ticker *list, size_t count)
+/* Write a new file beside it and rename that: a reader has the old file or the new one. */
+static int replace_file(const char *path, const struct ticker *list, size_t count)
 {
 	char temporary[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	int folder = slash ? slash - path + 1 : 0, fd, failed;
+	int directory = slash ? slash - path + 1 : 0, fd, failed;
 	FILE *out;
 
 	/* Its name must not end in .prom, or the collector would read it. */
-	if (snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX", folder, path, path + folder) >=
+	if (snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX", directory, path, path + directory) >=
 	    (int)sizeof(temporary)) {
 		warnx("%s: the path is too long", path);
 		return STATUS_FAILED;
 	}
 	fd = mkstemp(temporary);
 	if (fd < 0) {
-		warn("%.*s: the folder can't be written to", folder ? folder : 1, folder ? path : ".");
+		warn("%.*s: the directory can't be written to", directory ? directory : 1, directory ? path : ".");
 		return STATUS_FAILED;
 	}
 	out = fdopen(fd, "w");
@@ -203,75 +197,94 @@ static int write_file(const char *path, const struct ticker *list, size_t count)
 	return STATUS_DONE;
 }
 
-/* The value of the option among the words of a command line, which end with a null each. */
-static const char *option_value(const char *words, size_t length, const char *flag)
+/* Write to a device, a pipe or whatever else can't be replaced. */
+static int write_in_place(const char *path, const struct ticker *list, size_t count)
 {
-	size_t skip = strlen(flag);
+	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	bool good;
 
-	for (const char *word = words; word < words + length; word += strlen(word) + 1) {
-		const char *next = word + strlen(word) + 1;
-
-		if (strncmp(word, flag, skip))
-			continue;
-		if (word[skip] == '=')
-			return word + skip + 1;
-		if (!word[skip] && next < words + length)
-			return next;
+	if (!out) {
+		warn("%s", path);
+		return STATUS_FAILED;
 	}
-	return NULL;
+	print_all(out, list, count);
+	good = !fflush(out) && !ferror(out);
+	if (!good)
+		warn("%s", path);
+	fclose(out);
+	return good ? STATUS_DONE : STATUS_FAILED;
 }
 
-/* The folder that a node exporter that runs was told to read. */
-static bool folder_of_exporter(char *folder, size_t size)
+/* Put the next path of a link in place of it. */
+static bool read_link(const char *path, char *next, size_t size)
 {
-	DIR *proc = opendir("/proc");
-	struct dirent *entry;
-	bool found = false;
+	const char *slash = strrchr(path, '/');
+	char target[PATH_MAX];
+	ssize_t length = readlink(path, target, sizeof(target) - 1);
+	int directory;
 
-	while (proc && !found && (entry = readdir(proc))) {
-		char path[PATH_MAX], words[8192];
-		const char *value;
-		ssize_t length;
-		int fd;
-
-		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
-			continue;
-		snprintf(path, sizeof(path), "/proc/%s/cmdline", entry->d_name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		length = read(fd, words, sizeof(words) - 1);
-		close(fd);
-		if (length <= 0)
-			continue;
-		words[length] = '\0';
-		value = option_value(words, length, "--collector.textfile.directory");
-		found = value && *value == '/' && strlen(value) < size;
-		if (found)
-			snprintf(folder, size, "%s", value);
-	}
-	if (proc)
-		closedir(proc);
-	return found;
+	if (length < 0)
+		return false;
+	target[length] = '\0';
+	directory = *target == '/' || !slash ? 0 : slash - path + 1;
+	errno = ENAMETOOLONG;
+	return snprintf(next, size, "%.*s%s", directory, path, target) < (int)size;
 }
 
-/* Where to, unless that is said: where an exporter that runs looks, or else what there is. */
-static int choose_file(char *path, size_t size)
+/*
+ * Follow links to their end, which need not exist: @mode is 0 then. A link of another user is not followed, it
+ * might lead to what only root may write to; nor is one in /proc that stands for what has no path.
+ */
+static bool follow_links(char *path, mode_t *mode)
 {
-	char folder[PATH_MAX - sizeof(FILE_NAME) - 1];
+	for (int links = 0; links < 40; links++) {
+		struct stat status, there;
+		char next[PATH_MAX];
 
-	if (folder_of_exporter(folder, sizeof(folder))) {
-		snprintf(path, size, "%s/" FILE_NAME, folder);
-		return STATUS_DONE;
+		*mode = 0;
+		if (lstat(path, &status))
+			return errno == ENOENT;
+		*mode = status.st_mode;
+		if (!S_ISLNK(*mode) || (status.st_uid && status.st_uid != geteuid()))
+			return true;
+		if (!read_link(path, next, sizeof(next)))
+			return false;
+		if (lstat(next, &there) && !stat(path, &status)) {
+			*mode = status.st_mode;
+			return true;
+		}
+		strcpy(path, next);
 	}
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
-		if (access(folders[i], F_OK))
-			continue;
-		snprintf(path, size, "%s/" FILE_NAME, folders[i]);
-		return STATUS_DONE;
+	errno = ELOOP;
+	return false;
+}
+
+static int write_file(const char *path, const struct ticker *list, size_t count)
+{
+	char target[PATH_MAX];
+	mode_t mode;
+
+	snprintf(target, sizeof(target), "%s", path);
+	if (follow_links(target, &mode)) {
+		if (!mode || S_ISREG(mode) || S_ISLNK(mode))
+			return replace_file(target, list, count);
+		if (!S_ISDIR(mode))
+			return write_in_place(target, list, count);
+		errno = EISDIR;
 	}
-	warnx("no folder of a textfile collector is found: --output says where to");
+	warn("%s", path);
 	return STATUS_FAILED;
+}
+
+/* Where to, unless --output says it. */
+static int find_file(char *path, size_t size)
+{
+	int status = collector_find(path, size - sizeof("/" FILE_NAME));
+
+	if (!status)
+		strcat(path, "/" FILE_NAME);
+	return status;
 }
 
 static const struct option options[] = {
@@ -291,11 +304,12 @@ int command_export(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
 		if (option != 'o')
 			usage("export", option == 'h' ? STATUS_DONE : STATUS_USAGE);
-		snprintf(path, sizeof(path), "%s", optarg);
+		if (snprintf(path, sizeof(path), "%s", optarg) >= (int)sizeof(path))
+			errx(STATUS_USAGE, "%s: the path is too long", optarg);
 	}
 	if (optind != argc)
 		usage("export", STATUS_USAGE);
-	status = *path ? STATUS_DONE : choose_file(path, sizeof(path));
+	status = *path ? STATUS_DONE : find_file(path, sizeof(path));
 	if (!status)
 		status = ticker_list(all, &list, &count);
 	if (!status && !strcmp(path, "-"))

@@ -56,7 +56,7 @@ static const struct {
 	  TABLE_HELP
 	  "  -n, --noheadings       without the first line\n" },
 	{ "export", command_export, "[options]", "metrics for the node exporter's textfile collector",
-	  "  -o, --output FILE      where to (the folder of the exporter that runs, or a usual one); - is stdout\n" },
+	  "  -o, --output FILE      where to (the directory of a node exporter, or a usual one); - is stdout\n" },
 	{ "apply", command_apply, "[options] [FILE...]", "make tickers as /etc/sched-tick.d says",
 	  "  -q, --quiet            do not say what is changed\n" },
 };

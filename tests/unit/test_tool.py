@@ -78,9 +78,9 @@ Done = collections.namedtuple("Done", "status out err")
 
 @pytest.fixture(name="run")
 def _run(tool, tree):
-    def run(*arguments, root=tree, **options):
+    def run(*arguments, root=tree, more=None, **options):
         done = subprocess.run([tool, *map(str, arguments)], text=True, capture_output=True, check=False, timeout=60,
-                              env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(root)}, **options)
+                              env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(root)} | (more or {}), **options)
         assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
     return run

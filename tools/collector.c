@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The directory of a textfile collector. See collector.h.
+ *
+ * Any user can run a process with any command line. A process counts as a node
+ * exporter only if its program has that name and all of its user IDs are those
+ * of the system.
+ */
+#include "collector.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ticker.h"
+
+#define FLAG	"--collector.textfile.directory"
+
+/* Debian and Fedora; the exporter's own example. */
+static const char *const usual[] = {
+	"/var/lib/prometheus/node-exporter",
+	"/var/lib/node_exporter/textfile_collector",
+};
+
+/* A file of a process in /proc. */
+static ssize_t read_file(int process, const char *name, char *text, size_t size)
+{
+	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
+	size_t length = 0;
+	ssize_t more = 0;
+
+	if (fd < 0)
+		return -1;
+	while (length < size - 1 && (more = read(fd, text + length, size - 1 - length)) > 0)
+		length += more;
+	close(fd);
+	text[length] = '\0';
+	return more < 0 ? -1 : (ssize_t)length;
+}
+
+static bool is_exporter(int process)
+{
+	char program[PATH_MAX];
+	ssize_t length = readlinkat(process, "exe", program, sizeof(program) - 1);
+	const char *name;
+
+	if (length < 0)
+		return false;
+	program[length] = '\0';
+	name = strrchr(program, '/');
+	/* " (deleted)" follows after an upgrade. */
+	return name && (!strncmp(name, "/node_exporter", 14) || !strncmp(name, "/prometheus-node-exporter", 25));
+}
+
+/* Below 1000, or one that systemd gives to a unit with DynamicUser=. */
+static bool is_system_user(unsigned int uid)
+{
+	return uid < 1000 || (uid >= 61184 && uid <= 65519);
+}
+
+static bool belongs_to_system(int process)
+{
+	char status[4096], *line;
+	unsigned int uids[4];
+
+	if (read_file(process, "status", status, sizeof(status)) < 0)
+		return false;
+	line = strstr(status, "\nUid:");
+	if (!line || sscanf(line + 5, "%u %u %u %u", &uids[0], &uids[1], &uids[2], &uids[3]) != 4)
+		return false;
+	return is_system_user(uids[0]) && is_system_user(uids[1]) && is_system_user(uids[2]) &&
+	       is_system_user(uids[3]);
+}
+
+/* Whether a path leads to the same directory for that process and for this one. */
+static bool is_shared(int process, const char *path)
+{
+	char theirs[PATH_MAX + 8];
+	struct stat here, there;
+
+	snprintf(theirs, sizeof(theirs), "root/%s", path);
+	return !stat(path, &here) && !fstatat(process, theirs, &there, 0) && here.st_dev == there.st_dev &&
+	       here.st_ino == there.st_ino;
+}
+
+/* Why this process can't use the directory, or NULL. */
+static const char *why_not(const char *path)
+{
+	struct stat status;
+
+	if (stat(path, &status))
+		return strerror(errno);
+	if (!S_ISDIR(status.st_mode))
+		return strerror(ENOTDIR);
+	return access(path, W_OK | X_OK) ? strerror(errno) : NULL;
+}
+
+/* Take the first directory that a value of the flag, which may be a glob, stands for and that can be used. */
+static bool take(int process, const char *pid, const char *value, char *directory, size_t size)
+{
+	bool taken = false;
+	glob_t found;
+
+	if (*value != '/') {
+		warnx("skipping node exporter %s: %s is relative", pid, value);
+		return false;
+	}
+	if (glob(value, GLOB_NOCHECK, NULL, &found))
+		return false;
+	for (size_t i = 0; i < found.gl_pathc && !taken; i++) {
+		const char *path = found.gl_pathv[i], *why = why_not(path);
+
+		if (!why && !is_shared(process, path))
+			why = "another directory in its mount namespace";
+		if (!why && strlen(path) >= size)
+			why = strerror(ENAMETOOLONG);
+		taken = !why;
+		if (taken)
+			snprintf(directory, size, "%s", path);
+		else
+			warnx("skipping node exporter %s: %s: %s", pid, path, why);
+	}
+	globfree(&found);
+	return taken;
+}
+
+/* Go through the values of the flag. The words of a command line end with a null each; after -- none is an option. */
+static bool take_from(int process, const char *pid, char *directory, size_t size)
+{
+	static char words[1 << 16];
+	const size_t skip = strlen(FLAG);
+	ssize_t length = read_file(process, "cmdline", words, sizeof(words));
+	const char *end = words + length;
+
+	for (const char *word = words; word < end && strcmp(word, "--"); word += strlen(word) + 1) {
+		const char *value = NULL;
+
+		if (!strncmp(word, FLAG "=", skip + 1))
+			value = word + skip + 1;
+		else if (!strcmp(word, FLAG) && word + skip + 1 < end)
+			value = word += skip + 1;
+		if (value && take(process, pid, value, directory, size))
+			return true;
+	}
+	return false;
+}
+
+static bool find_exporter(char *directory, size_t size)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool found = false;
+
+	while (proc && !found && (entry = readdir(proc))) {
+		int process;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		process = openat(dirfd(proc), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (process < 0)
+			continue;
+		found = is_exporter(process) && belongs_to_system(process) &&
+			take_from(process, entry->d_name, directory, size);
+		close(process);
+	}
+	if (proc)
+		closedir(proc);
+	return found;
+}
+
+int collector_find(char *directory, size_t size)
+{
+	const char *said = getenv("SCHED_TICK_COLLECTOR"), *root = getenv("SCHED_TICK_ROOT") ?: "";
+
+	if (said && *said) {
+		if (snprintf(directory, size, "%s", said) < (int)size)
+			return STATUS_DONE;
+		warnx("SCHED_TICK_COLLECTOR: the path is too long");
+		return STATUS_FAILED;
+	}
+	if (find_exporter(directory, size))
+		return STATUS_DONE;
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
+		const char *why;
+
+		if (snprintf(directory, size, "%s%s", root, usual[i]) >= (int)size)
+			continue;
+		why = why_not(directory);
+		if (!why)
+			return STATUS_DONE;
+		if (!access(directory, F_OK))
+			warnx("skipping %s: %s", directory, why);
+	}
+	warnx("no directory of a textfile collector was found: name a file with --output, or a directory in"
+	      " SCHED_TICK_COLLECTOR");
+	return STATUS_FAILED;
+}
