@@ -23,7 +23,7 @@ RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 qemu-utils xz-utils zstd
-TOOL_PACKAGES := gcc libc6-dev libinih-dev libsmartcols-dev
+TOOL_PACKAGES := gcc libc6-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg

@@ -1,52 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A file of sched-tick.conf(5). See config.h.
+ *
+ * Nothing is skipped but blank lines and comments: a line that is not understood
+ * refuses the file.
  */
 #include "config.h"
 
 #include <err.h>
-#include <ini.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct reader {
-	FILE *file;
-	const char *path;
-	int line;
-	int bad_line;	/* 0: none is */
-	char why[256];
-	struct config *config;
-};
+#define BLANKS " \t"
 
-/* One thing at a time: what follows from the first would only confuse. */
-static void complain(struct reader *reader, int line, const char *what, const char *why)
+static struct config_ticker *find(struct config *config, const char *name)
 {
-	if (reader->bad_line && reader->bad_line <= line)
-		return;
-	reader->bad_line = line;
-	snprintf(reader->why, sizeof(reader->why), "%.64s%s%s", what, *what ? ": " : "", why);
-}
-
-/* For inih, which does not say which line it is at, nor that one was too long for it. */
-static char *next_line(char *line, int size, void *argument)
-{
-	struct reader *reader = argument;
-	char *read = fgets(line, size, reader->file);
-
-	if (!read)
-		return NULL;
-	reader->line++;
-	if (!strchr(line, '\n') && !feof(reader->file)) {
-		complain(reader, reader->line, "", "the line is too long, or has a null character in it");
-		return NULL;
-	}
-	return read;
-}
-
-static struct config_ticker *find(struct reader *reader, const char *name)
-{
-	struct config *config = reader->config;
 	struct config_ticker *tickers;
 
 	for (size_t i = 0; i < config->count; i++)
@@ -61,45 +31,125 @@ static struct config_ticker *find(struct reader *reader, const char *name)
 	return &tickers[config->count++];
 }
 
-/* For inih: one key with its value. */
-static int take(void *argument, const char *section, const char *key, const char *value)
+/* Cut off blanks at both ends. */
+static char *trim(char *text)
 {
-	struct reader *reader = argument;
-	struct config_ticker *ticker;
+	size_t length;
+
+	text += strspn(text, BLANKS);
+	length = strlen(text);
+	while (length && strchr(BLANKS, text[length - 1]))
+		length--;
+	text[length] = '\0';
+	return text;
+}
+
+/* Cut off the end of the line; returns why the rest is not one line, or NULL. */
+static const char *take_end(char *line, size_t length)
+{
+	if (strlen(line) != length)
+		return "a null character";
+	if (length && line[length - 1] == '\n')
+		line[--length] = '\0';
+	if (length && line[length - 1] == '\r')
+		line[--length] = '\0';
+	return strchr(line, '\r') ? "a carriage return within the line" : NULL;
+}
+
+/* Cut off a comment: a whole line, or what follows a semicolon after a blank. */
+static void take_comment(char *line)
+{
+	char *text = line + strspn(line, BLANKS);
+
+	if (*text == '#' || *text == ';')
+		*text = '\0';
+	while ((text = strchr(text, ';'))) {
+		if (strchr(BLANKS, text[-1])) {
+			*text = '\0';
+			return;
+		}
+		text++;
+	}
+}
+
+static bool is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((*text > 0 && *text < ' ' && *text != '\t') || *text == 127)
+			return false;
+	return true;
+}
+
+/* [NAME] and nothing else. */
+static const char *take_section(char *text, struct config *config, struct config_ticker **ticker, const char **what)
+{
+	size_t length = strlen(text);
+
+	if (text[length - 1] != ']')
+		return "no ] at the end of the line";
+	text[length - 1] = '\0';
+	*what = ++text;
+	if (!ticker_name_valid(text))
+		return "no ticker can be called that";
+	*ticker = find(config, text);
+	return NULL;
+}
+
+static const char *take_setting(char *text, struct config_ticker *ticker, const char **what)
+{
+	char *value = strchr(text, '=');
 	const char *why;
 
-	if (!*section) {
-		complain(reader, reader->line, key, "before the first section: which ticker is it for?");
-		return 0;
-	}
-	if (!ticker_name_valid(section)) {
-		complain(reader, reader->line, section, "no ticker can be called that");
-		return 0;
-	}
-	ticker = find(reader, section);
-	why = settings_take(&ticker->settings, key, value);
-	if (!why)
-		why = settings_check(&ticker->settings);
+	if (!value || value == text)
+		return "neither [NAME] nor KEY = VALUE";
+	*value = '\0';
+	*what = trim(text);
+	if (!ticker)
+		return "before the first section: which ticker is it for?";
+	why = settings_take(&ticker->settings, *what, trim(value + 1));
+	return why ?: settings_check(&ticker->settings);
+}
+
+/* Take one line; returns why not, and what of it, or NULL. */
+static const char *take(char *line, size_t length, struct config *config, struct config_ticker **ticker, const char **what)
+{
+	const char *why = take_end(line, length);
+	char *text;
+
 	if (why)
-		complain(reader, reader->line, key, why);
-	return !why;
+		return why;
+	take_comment(line);
+	text = trim(line);
+	if (!*text)
+		return NULL;
+	if (!is_printable(text))
+		return "a control character";
+	return *text == '[' ? take_section(text, config, ticker, what) : take_setting(text, *ticker, what);
 }
 
 int config_read(FILE *file, const char *path, struct config *config)
 {
-	struct reader reader = { .file = file, .path = path, .config = config };
-	int line;
+	static const char mark[] = "\xef\xbb\xbf";	/* an editor's, of UTF-8 */
+	struct config_ticker *ticker = NULL;
+	const char *why = NULL, *what;
+	size_t size = 0, number = 0;
+	char *line = NULL;
+	ssize_t length;
 
 	*config = (struct config){ };
-	/* inih goes on after a line that it can't make sense of, and returns the first of these. */
-	line = ini_parse_stream(next_line, &reader, take, &reader);
-	if (line > 0)
-		complain(&reader, line, "", "neither [NAME] nor KEY = VALUE");
-	if (line < 0 || ferror(file))
+	errno = 0;
+	while (!why && (length = getline(&line, &size, file)) >= 0) {
+		size_t skip = !number++ && !strncmp(line, mark, 3) ? 3 : 0;
+
+		what = "";	/* a word of this line, for the message */
+		why = take(line + skip, length - skip, config, &ticker, &what);
+	}
+	if (why)
+		warnx("%s:%zu: %.64s%s%s", path, number, what, *what ? ": " : "", why);
+	else if (ferror(file) || !feof(file))
 		warn("%s", path);
-	else if (reader.bad_line)
-		warnx("%s:%d: %s", path, reader.bad_line, reader.why);
-	else
+	free(line);
+	if (!why && feof(file) && !ferror(file))
 		return STATUS_DONE;
 	config_free(config);
 	return STATUS_FAILED;

@@ -18,7 +18,7 @@ def build(folder, compiler, target, *more):
     """A target with its sanitizers, and whatever calls it."""
     program = folder / target
     subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", '-DVERSION="fuzz"', "-O1", "-g", f"-I{TOOLS}",
-                    "-fno-sanitize-recover=all", *more, "-o", program, FUZZ / f"{target}.c", *SOURCES, "-linih"], check=True)
+                    "-fno-sanitize-recover=all", *more, "-o", program, FUZZ / f"{target}.c", *SOURCES], check=True)
     return program
 
 

@@ -547,7 +547,7 @@ def test_apply_changes_what_differs(run, tree):
 
 BAD_CONFIG = [
     ("period = 1s\n", 1), ("[default]\nperiod = 0\n", 2), ("[default]\nnotify = yes\ncolour = red\n", 3),
-    ("[two words]\nperiod = 1s\n", 2), ("[default]\nperiod\n", 2), ("[default\nperiod = 1s\n", 1),
+    ("[two words]\nperiod = 1s\n", 1), ("[default]\nperiod\n", 2), ("[default\nperiod = 1s\n", 1),
     ("[default]\nphase = 5s\nperiod = 5s\n", 3), ("[default]\n" + "x" * 5000 + " = 1\n", 2), ("[default]\nnotify = on\0\n", 2),
 ]
 
