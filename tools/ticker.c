@@ -109,14 +109,23 @@ static bool signature_is_enforced(void)
 static int complain_not_loaded(void)
 {
 	struct utsname kernel;
-	char log[PATH_MAX];
+	char refused[PATH_MAX], failed[PATH_MAX], headers[PATH_MAX];
 
 	uname(&kernel);
 	/* Left by the packages' scripts: packaging/dkms. */
-	snprintf(log, sizeof(log), "/var/lib/sched-tick-dkms/%s.log", kernel.release);
-	if (!module_is_built() && there(log))
+	snprintf(refused, sizeof(refused), "/var/lib/sched-tick-dkms/%s.log", kernel.release);
+	snprintf(failed, sizeof(failed), "/var/lib/sched-tick-dkms/%s.failed", kernel.release);
+	snprintf(headers, sizeof(headers), "/lib/modules/%s/build/include", kernel.release);
+	if (!module_is_built() && there(refused))
 		warnx("the module sched_tick is not loaded: it can't be built for this kernel (%s), %s says why",
-		      kernel.release, log);
+		      kernel.release, refused);
+	else if (!module_is_built() && there(failed))
+		warnx("the module sched_tick is not loaded: the last build for this kernel (%s) failed, %s says why",
+		      kernel.release, failed);
+	else if (!module_is_built() && !there(headers))
+		warnx("the module sched_tick is not loaded: it is not built for this kernel (%s), whose headers are"
+		      " not installed: install linux-headers-%s, or kernel-devel-%s where packages are RPM's",
+		      kernel.release, kernel.release, kernel.release);
 	else if (!module_is_built())
 		warnx("the module sched_tick is not loaded, and there is none for this kernel (%s):"
 		      " `dkms status sched_tick` says more", kernel.release);
@@ -229,14 +238,21 @@ static const char *birthplace(const char *name)
 	return path;
 }
 
+/* Say so if what failed did so because configfs is not mounted. */
+static bool lacks_configfs(const char *name, int error)
+{
+	if (error != ENOENT || !there(SYSFS) || there(CONFIGFS))
+		return false;
+	warnx("%s: configfs is not mounted: `mount -t configfs configfs /sys/kernel/config`", name);
+	return true;
+}
+
 int ticker_create(const char *name)
 {
 	if (!mkdir(birthplace(name), 0755))
 		return STATUS_DONE;
-	if (errno == ENOENT && there(SYSFS)) {
-		warnx("%s: configfs is not mounted: `mount -t configfs configfs /sys/kernel/config`", name);
+	if (lacks_configfs(name, errno))
 		return STATUS_FAILED;
-	}
 	if (errno == EEXIST) {
 		warnx("%s: there is such a ticker already", name);
 		return STATUS_FAILED;
@@ -246,7 +262,9 @@ int ticker_create(const char *name)
 
 int ticker_delete(const char *name)
 {
-	return rmdir(birthplace(name)) ? ticker_complain(name, "delete", errno) : STATUS_DONE;
+	if (!rmdir(birthplace(name)))
+		return STATUS_DONE;
+	return lacks_configfs(name, errno) ? STATUS_FAILED : ticker_complain(name, "delete", errno);
 }
 
 int ticker_stat(const char *name, struct ticker *ticker)

@@ -27,6 +27,19 @@ systemd-analyze security --no-pager sched-tick-export.service | tail -n 1
 systemd-analyze security --no-pager sched-tick-stall@default.service | tail -n 1
 systemd-analyze verify --man=no sched-tick.service sched-tick-export.service sched-tick-export.timer \\
     sched-tick-stall@default.service && echo verified
+echo '--- journal'
+systemctl show -p ActiveState -p Result -p ExecMainStatus sched-tick-export.service
+journalctl --no-pager -o cat -b UNIT=sched-tick-export.service + _SYSTEMD_UNIT=sched-tick-export.service
+echo '--- without configfs'
+systemctl stop sched-tick.service
+sched-tick delete pinned
+sched-tick set default period=3s
+systemctl --runtime mask sys-kernel-config.mount 2> /dev/null
+umount /sys/kernel/config
+systemctl start sched-tick.service 2> /dev/null
+systemctl show -p ExecMainStatus sched-tick.service
+sched-tick list --raw --noheadings -o name,enabled,period
+journalctl --no-pager -o cat -b -n 20 _SYSTEMD_UNIT=sched-tick.service
 echo '--- end'
 """
 
@@ -104,6 +117,20 @@ def test_units_are_sandboxed(served):
     assert len(levels) == 3
     for unit, level, word in levels:
         assert f"| `{unit}` | {level} {word} |" in readme, levels
+
+
+@pytest.mark.scope("test")
+def test_nothing_is_logged_at_rest(served):
+    """Of all the runs of the exporter's unit."""
+    assert section(served, "journal").splitlines() == ["Result=success", "ExecMainStatus=0", "ActiveState=inactive"]
+
+
+@pytest.mark.scope("test")
+def test_without_configfs(served):
+    """Where its mount unit is masked, the default ticker is set up, and why others can't be is in the journal."""
+    text = section(served, "without configfs")
+    assert text.startswith("ExecMainStatus=1\ndefault 1 100000000\n"), served.explain()
+    assert "pinned: configfs is not mounted" in text and "default: period_ms = 100" in text, text
 
 
 @pytest.mark.scope("test")

@@ -322,13 +322,36 @@ def test_a_refused_module_is_explained(run, tmp_path, path):
 
 
 def test_a_module_that_could_not_be_built_is_explained(run, tmp_path):
-    """By where the packages put what the compiler said."""
-    assert "`dkms status sched_tick`" in run("check", root=tmp_path / "root").err
-    log = f"/var/lib/sched-tick-dkms/{os.uname().release}.log"
-    (tmp_path / f"root{log}").parent.mkdir(parents=True)
-    (tmp_path / f"root{log}").touch()
-    done = run("check", root=tmp_path / "root")
-    assert done.status == 3 and f"can't be built for this kernel ({os.uname().release}), {log} says why" in done.err
+    """By what is missing, or where the packages put what DKMS and the compiler said."""
+    root, kernel = tmp_path / "root", os.uname().release
+    done = run("check", root=root)
+    assert done.status == 3 and kernel in done.err and f"install linux-headers-{kernel}, or kernel-devel-{kernel}" in done.err
+    (root / "lib" / "modules" / kernel / "build" / "include").mkdir(parents=True)
+    assert "`dkms status sched_tick`" in run("check", root=root).err
+    logs = root / "var" / "lib" / "sched-tick-dkms"
+    logs.mkdir(parents=True)
+    for suffix, words in (("failed", "the last build for"), ("log", "it can't be built for")):
+        (logs / f"{kernel}.{suffix}").touch()
+        done = run("check", root=root)
+        assert done.status == 3 and f"{words} this kernel ({kernel})" in done.err, done.err
+        assert f"/var/lib/sched-tick-dkms/{kernel}.{suffix} says why" in done.err, done.err
+
+
+@pytest.mark.parametrize("arguments", [["create", "x"], ["delete", "backup"]], ids=" ".join)
+def test_no_configfs(run, tree, arguments):
+    """Exit status 1, and what to do about it; also where the ticker is still there."""
+    (tree / "sys" / "kernel" / "config" / "sched_tick").rmdir()
+    done = run(*arguments)
+    assert done.status == 1 and "mount -t configfs" in done.err and not done.out
+
+
+@pytest.mark.parametrize("unit", sorted((TOP / "packaging" / "systemd").glob("*@.service")), ids=lambda unit: unit.name)
+def test_a_unit_takes_a_name_that_begins_with_a_dash(run, tree, unit):
+    """Its command does not take it for an option."""
+    put(tree / "sys" / "kernel" / "sched_tick" / "tickers" / "-n")
+    command = re.search(r"^ExecStart=/usr/sbin/sched-tick (.*)$", unit.read_text("ascii"), re.MULTILINE).group(1)
+    done = run(*command.replace("%i", "-n").split())
+    assert done.status == 0 and "counter 86400" in done.out, done
 
 
 @pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpu=any"], ["wait", "x"], ["check", "x"],
