@@ -20,7 +20,6 @@ PYTHON := /usr/bin/python3
 # As many at once as there are CPUs: what belongs to one boot, or one folder, stays together (tests/conftest.py).
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra --numprocesses=auto --dist=loadgroup --durations=15
 RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
 
 RIG_PACKAGES := busybox-static cpio gcc libc6-dev mmdebstrap python3 qemu-system-x86 qemu-utils xz-utils zstd
 TOOL_PACKAGES := gcc libc6-dev libsmartcols-dev
@@ -31,15 +30,8 @@ LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
 
-# $(call need,PACKAGES): install what is not there yet; says so. On a system without apt they are named otherwise.
-need = @command -v apt-get >/dev/null || exit 0; missing=$$(for package in $(1); do \
-		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || echo $$package; \
-	done); \
-	if [ -n "$$missing" ]; then \
-		echo "installing what is missing:" $$missing; \
-		$(SUDO) apt-get -qq update && \
-		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing >/dev/null; \
-	fi
+# $(call need,PACKAGES): install what is not there yet; says so.
+need = @packaging/need.sh $(1)
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
