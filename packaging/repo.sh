@@ -4,6 +4,7 @@
 # `make repo`: FOLDER REPOSITORY KEY URL. The packages of a folder as repositories for apt (deb/) and dnf (rpm/), signed with a
 # key of gpg, and the files that tell apt and dnf of them, if they are served at that URL. What was there stays.
 set -eu
+umask 022
 
 dist=$1 repo=$2 key=$3 url=$4
 mkdir -p "$repo/deb" "$repo/rpm"

@@ -3,6 +3,7 @@
 #
 # `make deb`: VERSION FOLDER. Builds source and binary packages from the files that git knows, in a folder of its own.
 set -eu
+umask 022
 
 version=$1 dist=$2
 work=$(mktemp -d)

@@ -4,6 +4,7 @@
 # `make rpm`: VERSION FOLDER OPTION, with that option of rpmbuild. As packaging/debian/build.sh, but in a folder that always has
 # the same name: rpm writes it into the packages.
 set -eu
+umask 022
 
 version=$1 dist=$2 option=$3
 top=$(pwd)

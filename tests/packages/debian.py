@@ -65,9 +65,10 @@ def copied(name, version=None, release=None):
 
 @functools.cache
 def built(name, version=None, release=None, target="deb"):
-    """The folder with what `make deb`, or rpm, builds of such a copy."""
+    """The folder with what `make deb`, or rpm, builds of such a copy. The copy "b" is built by who keeps files private: the modes
+    in a package do not depend on that."""
     folder = copied(f"{target}-{name}", version, release)
-    subprocess.run(["make", "--silent", target], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["make", "--silent", target], cwd=folder, check=True, capture_output=True, umask=0o077 if name == "b" else -1)
     return folder / "dist"
 
 

@@ -149,9 +149,9 @@ step reinstalled reinstall sched-tick-dkms
 
 @pytest.fixture(scope="module", name="repositories")
 def _repositories(tmp_path_factory):
-    """One folder per version, with all that came before; and what a machine puts into /srv."""
+    """One folder per version, with all that came before; and what a machine puts into /srv. Made by who keeps files private: apt
+    reads as a user of its own."""
     top = tmp_path_factory.mktemp("repositories")
-    # apt reads as a user of its own.
     top.chmod(0o755)
     keys = top / "keys"
     keys.mkdir(mode=0o700)
@@ -165,7 +165,7 @@ def _repositories(tmp_path_factory):
             shutil.copytree(before, folder)
         for target in ("deb", "rpm"):
             subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target=target), folder,
-                            "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment)
+                            "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment, umask=0o077)
         before = folder
     subprocess.run(["gpgconf", "--kill", "all"], check=True, env=environment)
     shutil.rmtree(keys)
