@@ -9,6 +9,7 @@ import vm
 from conftest import REFERENCE
 
 WAIT = """
+mkdir /run
 insmod /sched_tick.ko enabled=0
 sched-tick create t period=10ms enabled=yes
 before=$(cat /sys/kernel/sched_tick/tickers/t/counter)
@@ -20,7 +21,17 @@ sched-tick wait t -n 3 -- sh -c 'echo "tick $SCHED_TICK_COUNTER +$SCHED_TICK_TIC
 echo "command: status $?"
 sched-tick wait -n 5 t -- false
 echo "failing: status $?"
+notify=/sys/kernel/sched_tick/tickers/t/notify
+sleep 1
+echo "notify: $(cat $notify) after they ended"
 sched-tick set t period=1h
+sched-tick wait t &
+waiter=$!
+sleep 1
+echo "notify: $(cat $notify) while one waits"
+kill -9 $waiter
+sleep 1
+echo "notify: $(cat $notify) after it was killed"
 sched-tick wait t &
 waiter=$!
 sleep 100
@@ -108,6 +119,12 @@ def test_wait_runs_a_command_per_tick(result):
     assert len(ticks) == 3 and ticks == list(range(ticks[0], ticks[0] + 3)), result.explain()
     assert "command: status 0" in result.report
     assert "failing: status 1" in result.report
+
+
+def test_wait_restores_notify(result):
+    """Also when it is killed."""
+    assert re.findall(r"^notify: (\d) (.*)$", result.report, re.MULTILINE) == [
+        ("0", "after they ended"), ("1", "while one waits"), ("0", "after it was killed")], result.explain()
 
 
 def test_wait_sleeps(result):
