@@ -308,7 +308,7 @@ int tick_event_setup(struct tick_ticker *ticker, bool enabled)
 }
 
 /**
- * tick_event_cancel() - what is not told yet is not to be told
+ * tick_event_cancel() - take a ticker off the queue of those to be reported
  * @ticker: the ticker
  *
  * Context: may sleep; waits for an event that is being told.

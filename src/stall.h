@@ -52,10 +52,7 @@ static inline u64 tick_ticker_reached(const struct tick_ticker *ticker,
 				     ticker->clock_offset_ns, alarm_ns);
 }
 
-/*
- * What is to be told of the tick that runs, or is overdue. Takes note of the
- * periods that passed.
- */
+/* Count the periods that passed, and describe the tick that runs or is overdue. */
 static inline void tick_ticker_describe(struct tick_ticker *ticker,
 					struct sched_tick_info *info,
 					struct tick_instant now,

@@ -113,8 +113,8 @@ struct tick_ticker;
  * @again: when it may be reported again, in jiffies; under the same lock
  * @log_window: when a line was logged last; under the same lock
  * @ticker: the ticker
- * @told: as of the last uevent; for the work that sends them alone, and until the
- *	ticker is whole
+ * @told: state as of the last uevent; used by the work item that sends uevents,
+ *	and by nobody else once the ticker is created
  * @stall_cpu: where the last stall was; under @lock of the ticker
  * @stall_late_ns: how late the tick was that ended the last stall, in ns; under
  *	@lock of the ticker
