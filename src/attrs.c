@@ -17,53 +17,70 @@
 #include "ticker.h"
 
 /**
- * struct tick_attr - one file
+ * struct ticker_attr - one file
  * @attr: name and mode
- * @offset: of what it shows in struct tick_snapshot
+ * @offset: of what it shows in struct ticker_snapshot
  * @show: how
  * @parse: how to read a value from what was written
  * @min: the smallest value
  * @max: the largest value
  * @set: what takes the value
  */
-struct tick_attr {
+struct ticker_attr {
 	struct attribute attr;
 	size_t offset;
 	int (*show)(char *buf, int at, const void *value);
 	int (*parse)(const char *buf, long long *value);
 	int min;
 	int max;
-	tick_ticker_set_fn *set;
+	ticker_set_fn *set;
 };
 
-static const char * const tick_clock_names[TICK_CLOCKS] = {
-	[TICK_CLOCK_MONOTONIC]	= "monotonic",
-	[TICK_CLOCK_BOOTTIME]	= "boottime",
-	[TICK_CLOCK_REALTIME]	= "realtime",
+static const char * const ticker_clock_names[TICKER_CLOCKS] = {
+	[TICKER_CLOCK_MONOTONIC]	= "monotonic",
+	[TICKER_CLOCK_BOOTTIME]	= "boottime",
+	[TICKER_CLOCK_REALTIME]	= "realtime",
 };
 
-static int tick_show_int(char *buf, int at, const void *value)
+static const char * const ticker_timer_names[TICKER_TIMERS] = {
+	[TICKER_TIMER_HRTIMER]	= "hrtimer",
+	[TICKER_TIMER_WHEEL]	= "wheel",
+};
+
+static int ticker_show_int(char *buf, int at, const void *value)
 {
 	return sysfs_emit_at(buf, at, "%d\n", *(const int *)value);
 }
 
-static int tick_show_u64(char *buf, int at, const void *value)
+static int ticker_show_u64(char *buf, int at, const void *value)
 {
 	return sysfs_emit_at(buf, at, "%llu\n", *(const u64 *)value);
 }
 
-static int tick_show_clock(char *buf, int at, const void *value)
+static int ticker_show_choice(char *buf, int at, int chosen,
+			      const char * const *names, int count)
 {
-	int start = at, clock;
+	int start = at, i;
 
-	for (clock = 0; clock < TICK_CLOCKS; clock++)
-		at += sysfs_emit_at(buf, at, clock == *(const int *)value ?
-				    "[%s]%c" : "%s%c", tick_clock_names[clock],
-				    clock == TICK_CLOCKS - 1 ? '\n' : ' ');
+	for (i = 0; i < count; i++)
+		at += sysfs_emit_at(buf, at, i == chosen ? "[%s]%c" : "%s%c",
+				    names[i], i == count - 1 ? '\n' : ' ');
 	return at - start;
 }
 
-static int tick_show_row(char *buf, int at, const u64 *row, int length)
+static int ticker_show_clock(char *buf, int at, const void *value)
+{
+	return ticker_show_choice(buf, at, *(const int *)value,
+				  ticker_clock_names, TICKER_CLOCKS);
+}
+
+static int ticker_show_timer(char *buf, int at, const void *value)
+{
+	return ticker_show_choice(buf, at, *(const int *)value,
+				  ticker_timer_names, TICKER_TIMERS);
+}
+
+static int ticker_show_row(char *buf, int at, const u64 *row, int length)
 {
 	int start = at, i;
 
@@ -73,52 +90,52 @@ static int tick_show_row(char *buf, int at, const u64 *row, int length)
 	return at - start;
 }
 
-static int tick_show_histogram(char *buf, int at, const void *value)
+static int ticker_show_histogram(char *buf, int at, const void *value)
 {
-	return tick_show_row(buf, at, value, TICK_LATENESS_BUCKETS);
+	return ticker_show_row(buf, at, value, TICKER_LATENESS_BUCKETS);
 }
 
-static int tick_show_bounds(char *buf, int at, const void *value)
+static int ticker_show_bounds(char *buf, int at, const void *value)
 {
-	return tick_show_row(buf, at, tick_lateness_bounds_ns,
-			     TICK_LATENESS_BOUNDS);
+	return ticker_show_row(buf, at, ticker_lateness_bounds_ns,
+			       TICKER_LATENESS_BOUNDS);
 }
 
-static int tick_show_stat_lateness(char *buf, int at,
-				   const struct tick_lateness *lateness)
+static int ticker_show_stat_lateness(char *buf, int at,
+				     const struct ticker_lateness *lateness)
 {
 	int start = at;
 
 	at += sysfs_emit_at(buf, at, " %llu %llu %llu ", lateness->last_ns,
 			    lateness->max_ns, lateness->sum_ns);
-	at += tick_show_histogram(buf, at, lateness->histogram);
+	at += ticker_show_histogram(buf, at, lateness->histogram);
 	/* Over the line's end: more follows. */
 	return at - 1 - start;
 }
 
-static int tick_show_stat(char *buf, int at, const void *value)
+static int ticker_show_stat(char *buf, int at, const void *value)
 {
-	const struct tick_snapshot *snapshot = value;
-	const struct tick_counts *counts = &snapshot->counts;
+	const struct ticker_snapshot *snapshot = value;
+	const struct ticker_counts *counts = &snapshot->counts;
 	int start = at;
 
 	at += sysfs_emit_at(buf, at, "%d %d %llu %llu",
 			    snapshot->config.enabled,
 			    snapshot->config.period_ms, counts->counter,
 			    counts->missed);
-	at += tick_show_stat_lateness(buf, at, &counts->lateness);
-	at += tick_show_stat_lateness(buf, at, &counts->alarm_lateness);
+	at += ticker_show_stat_lateness(buf, at, &counts->lateness);
+	at += ticker_show_stat_lateness(buf, at, &counts->timer_lateness);
 	at += sysfs_emit_at(buf, at, " %llu\n", counts->stalls);
 	return at - start;
 }
 
-static int tick_parse_number(const char *buf, long long *value)
+static int ticker_parse_number(const char *buf, long long *value)
 {
 	return kstrtoll(buf, 10, value);
 }
 
 /* Stricter than kstrtobool(), which looks at no more than two letters. */
-static int tick_parse_bool(const char *buf, long long *value)
+static int ticker_parse_bool(const char *buf, long long *value)
 {
 	static const char * const words[] = {
 		"0", "1", "n", "y", "N", "Y", "off", "on", "no", "yes",
@@ -131,138 +148,151 @@ static int tick_parse_bool(const char *buf, long long *value)
 	return 0;
 }
 
-static int tick_parse_clock(const char *buf, long long *value)
+static int ticker_parse_choice(const char *buf, long long *value,
+			       const char * const *names, size_t count)
 {
-	int clock = sysfs_match_string(tick_clock_names, buf);
+	int choice = __sysfs_match_string(names, count, buf);
 
-	if (clock < 0)
-		return clock;
-	*value = clock;
+	if (choice < 0)
+		return choice;
+	*value = choice;
 	return 0;
 }
 
-/* As what is reset has nothing to read, there is only one thing to say. */
-static int tick_parse_one(const char *buf, long long *value)
+static int ticker_parse_clock(const char *buf, long long *value)
+{
+	return ticker_parse_choice(buf, value, ticker_clock_names,
+				   TICKER_CLOCKS);
+}
+
+static int ticker_parse_timer(const char *buf, long long *value)
+{
+	return ticker_parse_choice(buf, value, ticker_timer_names,
+				   TICKER_TIMERS);
+}
+
+/* @reset is write-only and accepts only "1". */
+static int ticker_parse_one(const char *buf, long long *value)
 {
 	*value = 1;
 	return sysfs_streq(buf, "1") ? 0 : -EINVAL;
 }
 
-#define TICK_ATTR(_name, _mode, _member, _show, _parse, _min, _max, _set)	\
-	((struct tick_attr) {							\
+#define TICKER_ATTR(_name, _mode, _member, _show, _parse, _min, _max, _set)	\
+	((struct ticker_attr) {							\
 		.attr = { .name = (_name), .mode = (_mode) },			\
-		.offset = offsetof(struct tick_snapshot, _member),		\
+		.offset = offsetof(struct ticker_snapshot, _member),		\
 		.show = (_show), .parse = (_parse),				\
 		.min = (_min), .max = (_max), .set = (_set),			\
 	})
 
-#define TICK_RO(_name, _member, _show)						\
-	TICK_ATTR(_name, 0444, _member, tick_show_##_show, NULL, 0, 0, NULL)
+#define TICKER_RO(_name, _member, _show)						\
+	TICKER_ATTR(_name, 0444, _member, ticker_show_##_show, NULL, 0, 0, NULL)
 
-#define TICK_RW(_name, _show, _parse, _min, _max)				\
-	TICK_ATTR(#_name, 0644, config._name, tick_show_##_show,		\
-		  tick_parse_##_parse, _min, _max, tick_ticker_set_##_name)
+#define TICKER_RW(_name, _show, _parse, _min, _max)				\
+	TICKER_ATTR(#_name, 0644, config._name, ticker_show_##_show,		\
+		    ticker_parse_##_parse, _min, _max, ticker_set_##_name)
 
-#define TICK_WO(_name, _parse, _set)						\
-	TICK_ATTR(_name, 0200, config, NULL, tick_parse_##_parse, 1, 1, _set)
+#define TICKER_WO(_name, _parse, _set)						\
+	TICKER_ATTR(_name, 0200, config, NULL, ticker_parse_##_parse, 1, 1, _set)
 
-static struct attribute *tick_attrs[] = {
-	&TICK_RO("counter", counts.counter, u64).attr,
-	&TICK_RO("missed", counts.missed, u64).attr,
-	&TICK_RO("stat", config, stat).attr,
-	&TICK_RW(enabled, int, bool, 0, 1).attr,
-	&TICK_RW(period_ms, int, number, TICK_PERIOD_MIN_MS, TICK_PERIOD_MAX_MS).attr,
-	&TICK_RW(precise, int, bool, 0, 1).attr,
-	&TICK_RW(clock, clock, clock, 0, TICK_CLOCKS - 1).attr,
-	&TICK_RW(phase_ms, int, number, -1, TICK_PERIOD_MAX_MS - 1).attr,
-	&TICK_RW(cpu, int, number, -1, INT_MAX).attr,
-	&TICK_RW(notify, int, bool, 0, 1).attr,
-	&TICK_RW(stall_ms, int, number, 0, INT_MAX).attr,
-	&TICK_RO("stalls", counts.stalls, u64).attr,
-	&TICK_WO("reset", one, tick_ticker_reset).attr,
+static struct attribute *ticker_attrs[] = {
+	&TICKER_RO("counter", counts.counter, u64).attr,
+	&TICKER_RO("missed", counts.missed, u64).attr,
+	&TICKER_RO("stat", config, stat).attr,
+	&TICKER_RW(enabled, int, bool, 0, 1).attr,
+	&TICKER_RW(period_ms, int, number, TICKER_PERIOD_MIN_MS, TICKER_PERIOD_MAX_MS).attr,
+	&TICKER_RW(timer, timer, timer, 0, TICKER_TIMERS - 1).attr,
+	&TICKER_RW(clock, clock, clock, 0, TICKER_CLOCKS - 1).attr,
+	&TICKER_RW(phase_ms, int, number, -1, TICKER_PERIOD_MAX_MS - 1).attr,
+	&TICKER_RW(cpu, int, number, -1, INT_MAX).attr,
+	&TICKER_RW(notify, int, bool, 0, 1).attr,
+	&TICKER_RW(stall_ms, int, number, 0, INT_MAX).attr,
+	&TICKER_RO("stalls", counts.stalls, u64).attr,
+	&TICKER_WO("reset", one, ticker_reset_lateness).attr,
 	NULL
 };
 
-static struct attribute *tick_lateness_attrs[] = {
-	&TICK_RO("last_ns", counts.lateness.last_ns, u64).attr,
-	&TICK_RO("max_ns", counts.lateness.max_ns, u64).attr,
-	&TICK_RO("sum_ns", counts.lateness.sum_ns, u64).attr,
-	&TICK_RO("histogram", counts.lateness.histogram, histogram).attr,
-	&TICK_RO("bounds_ns", counts, bounds).attr,
+static struct attribute *ticker_lateness_attrs[] = {
+	&TICKER_RO("last_ns", counts.lateness.last_ns, u64).attr,
+	&TICKER_RO("max_ns", counts.lateness.max_ns, u64).attr,
+	&TICKER_RO("sum_ns", counts.lateness.sum_ns, u64).attr,
+	&TICKER_RO("histogram", counts.lateness.histogram, histogram).attr,
+	&TICKER_RO("bounds_ns", counts, bounds).attr,
 	NULL
 };
 
-static struct attribute *tick_alarm_lateness_attrs[] = {
-	&TICK_RO("last_ns", counts.alarm_lateness.last_ns, u64).attr,
-	&TICK_RO("max_ns", counts.alarm_lateness.max_ns, u64).attr,
-	&TICK_RO("sum_ns", counts.alarm_lateness.sum_ns, u64).attr,
-	&TICK_RO("histogram", counts.alarm_lateness.histogram, histogram).attr,
-	&TICK_RO("bounds_ns", counts, bounds).attr,
+static struct attribute *ticker_timer_lateness_attrs[] = {
+	&TICKER_RO("last_ns", counts.timer_lateness.last_ns, u64).attr,
+	&TICKER_RO("max_ns", counts.timer_lateness.max_ns, u64).attr,
+	&TICKER_RO("sum_ns", counts.timer_lateness.sum_ns, u64).attr,
+	&TICKER_RO("histogram", counts.timer_lateness.histogram, histogram).attr,
+	&TICKER_RO("bounds_ns", counts, bounds).attr,
 	NULL
 };
 
-unsigned int tick_attrs_gid;
+unsigned int ticker_attrs_gid;
 
 /* For the group it is writable from birth: a chmod would always be too late. */
-static umode_t tick_attrs_mode(struct kobject *kobj, struct attribute *attr,
-			       int index)
+static umode_t ticker_attrs_mode(struct kobject *kobj, struct attribute *attr,
+				 int index)
 {
-	const struct tick_attr *file = container_of(attr, struct tick_attr,
-						    attr);
+	const struct ticker_attr *file = container_of(attr, struct ticker_attr,
+						      attr);
 
-	if (READ_ONCE(tick_attrs_gid) &&
-	    (file->set == tick_ticker_set_enabled ||
-	     file->set == tick_ticker_set_period_ms))
+	if (READ_ONCE(ticker_attrs_gid) &&
+	    (file->set == ticker_set_enabled ||
+	     file->set == ticker_set_period_ms))
 		return attr->mode | 0020;
 	return attr->mode;
 }
 
-static void tick_attrs_own(TICK_OWNED *kobj, kuid_t *uid, kgid_t *gid)
+static void ticker_attrs_get_ownership(TICKER_OWNED_KOBJECT *kobj, kuid_t *uid, kgid_t *gid)
 {
-	*gid = KGIDT_INIT(READ_ONCE(tick_attrs_gid));
+	*gid = KGIDT_INIT(READ_ONCE(ticker_attrs_gid));
 }
 
-static const struct attribute_group tick_group = {
-	.attrs = tick_attrs,
-	.is_visible = tick_attrs_mode,
+static const struct attribute_group ticker_group = {
+	.attrs = ticker_attrs,
+	.is_visible = ticker_attrs_mode,
 };
 
-static const struct attribute_group tick_lateness_group = {
+static const struct attribute_group ticker_lateness_group = {
 	.name = "lateness",
-	.attrs = tick_lateness_attrs,
+	.attrs = ticker_lateness_attrs,
 };
 
-static const struct attribute_group tick_alarm_lateness_group = {
-	.name = "alarm_lateness",
-	.attrs = tick_alarm_lateness_attrs,
+static const struct attribute_group ticker_timer_lateness_group = {
+	.name = "timer_lateness",
+	.attrs = ticker_timer_lateness_attrs,
 };
 
-static const struct attribute_group *tick_groups[] = {
-	&tick_group,
-	&tick_lateness_group,
-	&tick_alarm_lateness_group,
+static const struct attribute_group *ticker_groups[] = {
+	&ticker_group,
+	&ticker_lateness_group,
+	&ticker_timer_lateness_group,
 	NULL
 };
 
-static ssize_t tick_attrs_show(struct kobject *kobj, struct attribute *attr,
-			       char *buf)
+static ssize_t ticker_attrs_show(struct kobject *kobj, struct attribute *attr,
+				 char *buf)
 {
-	const struct tick_attr *file = container_of(attr, struct tick_attr,
-						    attr);
-	struct tick_snapshot snapshot;
+	const struct ticker_attr *file = container_of(attr, struct ticker_attr,
+						      attr);
+	struct ticker_snapshot snapshot;
 
 	/* Root may have changed the mode. */
 	if (!file->show)
 		return -EIO;
-	tick_ticker_snapshot(to_tick_ticker(kobj), &snapshot);
+	ticker_read_snapshot(to_ticker(kobj), &snapshot);
 	return file->show(buf, 0, (const char *)&snapshot + file->offset);
 }
 
-static ssize_t tick_attrs_store(struct kobject *kobj, struct attribute *attr,
-				const char *buf, size_t count)
+static ssize_t ticker_attrs_store(struct kobject *kobj, struct attribute *attr,
+				  const char *buf, size_t count)
 {
-	const struct tick_attr *file = container_of(attr, struct tick_attr,
-						    attr);
+	const struct ticker_attr *file = container_of(attr, struct ticker_attr,
+						      attr);
 	long long value;
 	int err;
 
@@ -273,18 +303,18 @@ static ssize_t tick_attrs_store(struct kobject *kobj, struct attribute *attr,
 		return err;
 	if (value < file->min || value > file->max)
 		return -ERANGE;
-	err = tick_ticker_change(to_tick_ticker(kobj), file->set, value);
+	err = ticker_change_setting(to_ticker(kobj), file->set, value);
 	return err ?: count;
 }
 
-static const struct sysfs_ops tick_sysfs_ops = {
-	.show = tick_attrs_show,
-	.store = tick_attrs_store,
+static const struct sysfs_ops ticker_sysfs_ops = {
+	.show = ticker_attrs_show,
+	.store = ticker_attrs_store,
 };
 
-const struct kobj_type tick_attrs_ktype = {
-	.release = tick_ticker_release,
-	.sysfs_ops = &tick_sysfs_ops,
-	.default_groups = tick_groups,
-	.get_ownership = tick_attrs_own,
+const struct kobj_type ticker_attrs_ktype = {
+	.release = ticker_release,
+	.sysfs_ops = &ticker_sysfs_ops,
+	.default_groups = ticker_groups,
+	.get_ownership = ticker_attrs_get_ownership,
 };

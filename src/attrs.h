@@ -11,8 +11,8 @@
  * Who may write period_ms and enabled of the tickers that are made from now on,
  * besides root; 0: nobody. A parameter of the module.
  */
-extern unsigned int tick_attrs_gid;
+extern unsigned int ticker_attrs_gid;
 
-extern const struct kobj_type tick_attrs_ktype;
+extern const struct kobj_type ticker_attrs_ktype;
 
 #endif /* SCHED_TICK_ATTRS_H */

@@ -12,14 +12,14 @@
 #include "ticker.h"
 
 /**
- * tick_ticker_call() - call the subscribers of a ticker
+ * ticker_call_subscribers() - call the subscribers of a ticker
  * @ticker: the ticker
  * @info: the tick
  *
  * Context: the tick, nothing locked. Never twice at a time for one ticker.
  */
-void tick_ticker_call(struct tick_ticker *ticker,
-		      const struct sched_tick_info *info)
+void ticker_call_subscribers(struct ticker *ticker,
+			     const struct sched_tick_info *info)
 {
 	struct sched_tick_subscriber *subscriber;
 	LIST_HEAD(cursor);
@@ -44,7 +44,7 @@ void tick_ticker_call(struct tick_ticker *ticker,
 
 		/*
 		 * From here on the subscriber may be freed. Pairs with
-		 * tick_ticker_remove_subscriber().
+		 * ticker_remove_subscriber().
 		 */
 		smp_store_release(&ticker->called, NULL);
 		/* A waiter queues up and loads; this is the other way round. */
@@ -58,14 +58,14 @@ void tick_ticker_call(struct tick_ticker *ticker,
 }
 
 /**
- * tick_ticker_add_subscriber() - call a subscriber at each tick from now on
+ * ticker_add_subscriber() - call a subscriber at each tick from now on
  * @ticker: the ticker
  * @subscriber: the subscriber, on no list
  *
  * Context: process context.
  */
-void tick_ticker_add_subscriber(struct tick_ticker *ticker,
-				struct sched_tick_subscriber *subscriber)
+void ticker_add_subscriber(struct ticker *ticker,
+			   struct sched_tick_subscriber *subscriber)
 {
 	spin_lock(&ticker->subscribers_lock);
 	list_add_tail(&subscriber->node, &ticker->subscribers);
@@ -73,26 +73,26 @@ void tick_ticker_add_subscriber(struct tick_ticker *ticker,
 }
 
 static struct sched_tick_subscriber *
-tick_ticker_called(struct tick_ticker *ticker)
+ticker_load_called(struct ticker *ticker)
 {
-	/* What the callback did comes before. Pairs with tick_ticker_call(). */
+	/* What the callback did comes before. Pairs with ticker_call_subscribers(). */
 	return smp_load_acquire(&ticker->called);
 }
 
 /**
- * tick_ticker_remove_subscriber() - call a subscriber no more
+ * ticker_remove_subscriber() - call a subscriber no more
  * @ticker: the ticker
  * @subscriber: the subscriber; may be freed when this returns
  *
  * Context: may sleep; waits for the subscriber's own callback, if it runs. Not
  * from that.
  */
-void tick_ticker_remove_subscriber(struct tick_ticker *ticker,
-				   struct sched_tick_subscriber *subscriber)
+void ticker_remove_subscriber(struct ticker *ticker,
+			      struct sched_tick_subscriber *subscriber)
 {
 	spin_lock(&ticker->subscribers_lock);
 	list_del(&subscriber->node);
 	spin_unlock(&ticker->subscribers_lock);
 	wait_var_event(&ticker->called,
-		       tick_ticker_called(ticker) != subscriber);
+		       ticker_load_called(ticker) != subscriber);
 }

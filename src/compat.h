@@ -15,11 +15,11 @@
 #include <linux/workqueue.h>
 
 /* Queues were per CPU unless WQ_UNBOUND before one had to say which. */
-#ifndef TICK_HAVE_WQ_PERCPU
+#ifndef TICKER_HAVE_WQ_PERCPU
 #define WQ_PERCPU 0
 #endif
 
-#ifndef TICK_HAVE_HRTIMER_SETUP
+#ifndef TICKER_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*function)(struct hrtimer *),
 				 clockid_t clock_id, enum hrtimer_mode mode)
@@ -30,22 +30,22 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #endif
 
 /* The types of housekeeping were flags once. */
-#ifndef TICK_HAVE_HK_TYPE
+#ifndef TICKER_HAVE_HK_TYPE
 #define HK_TYPE_TIMER	HK_FLAG_TIMER
 #define HK_TYPE_DOMAIN	HK_FLAG_DOMAIN
 #define HK_TYPE_WQ	HK_FLAG_WQ
 #endif
 
 /* What get_ownership() of a ktype is asked about. */
-#ifdef TICK_HAVE_CONST_OWNED
-#define TICK_OWNED const struct kobject
+#ifdef TICKER_HAVE_CONST_OWNED
+#define TICKER_OWNED_KOBJECT const struct kobject
 #else
-#define TICK_OWNED struct kobject
+#define TICKER_OWNED_KOBJECT struct kobject
 #endif
 
 /* The ktype's pointer became const; what it points to was never written to. */
-static inline void tick_kobject_init(struct kobject *kobj,
-				     const struct kobj_type *ktype)
+static inline void ticker_kobject_init(struct kobject *kobj,
+				       const struct kobj_type *ktype)
 {
 	kobject_init(kobj, (void *)ktype);
 }

@@ -7,13 +7,13 @@
 
 struct config_item;
 struct kobject;
-struct tick_ticker;
+struct ticker;
 
-int tick_configfs_init(struct kobject *parent, unsigned int max_tickers);
-void tick_configfs_exit(void);
+int ticker_configfs_init(struct kobject *parent, unsigned int max_tickers);
+void ticker_configfs_exit(void);
 
-struct config_item *tick_configfs_hold(const char *name,
-				       struct tick_ticker **ticker);
-void tick_configfs_release(struct config_item *item);
+struct config_item *ticker_configfs_hold(const char *name,
+					 struct ticker **ticker);
+void ticker_configfs_release(struct config_item *item);
 
 #endif /* SCHED_TICK_CONFIGFS_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What userspace is told unasked: stalls, by tracepoint, log and uevent, and
+ * What userspace is last_reported unasked: stalls, by tracepoint, log and uevent, and
  * whether a ticker is enabled, by uevent.
  *
  * uevents are sent by one work item for all tickers, on a queue that is not bound
@@ -24,48 +24,48 @@
 #include "trace.h"
 
 /* Each uevent starts a program somewhere. A ticker is reported once in this time, */
-#define TICK_EVENT_PAUSE_JIFFIES	HZ
+#define TICKER_EVENT_PAUSE_JIFFIES	HZ
 
 /*
  * and all together with so many uevents; the last ticker may be reported with two
  * more. Between any two instants that far apart it is twice as many at the most.
  */
-#define TICK_EVENT_BUDGET		8
+#define TICKER_EVENT_BUDGET		8
 
-/* Lines of the log in so long a time: see tick_event_may_log(). */
-#define TICK_LOG_JIFFIES		(5 * HZ)
-#define TICK_LOG_BUDGET			10
+/* Lines of the log in so long a time: see ticker_event_may_log(). */
+#define TICKER_LOG_JIFFIES		(5 * HZ)
+#define TICKER_LOG_BUDGET			10
 
-#define TICK_EVENT_LEN			48
+#define TICKER_EVENT_LEN			48
 
-struct workqueue_struct *tick_event_wq;
+struct workqueue_struct *ticker_event_wq;
 
-static void tick_event_run(struct work_struct *work);
-static DECLARE_DELAYED_WORK(tick_event_work, tick_event_run);
+static void ticker_event_work_fn(struct work_struct *work);
+static DECLARE_DELAYED_WORK(ticker_event_work, ticker_event_work_fn);
 
 /* One ticker is being reported. Whoever holds it may take a ticker away. */
-static DEFINE_MUTEX(tick_event_reporting);
+static DEFINE_MUTEX(ticker_event_reporting);
 
-/* Under tick_event_reporting. */
-static unsigned long tick_event_window_end;	/* in jiffies */
-static unsigned int tick_event_sent;		/* uevents in this window */
+/* Under ticker_event_reporting. */
+static unsigned long ticker_event_window_end;	/* in jiffies */
+static unsigned int ticker_event_sent;		/* uevents in this window */
 
 /* Of tickers the links and times that are said to be; raw, for hard interrupts. */
-static DEFINE_RAW_SPINLOCK(tick_event_lock);
-static LIST_HEAD(tick_event_ready);	/* in the order in which they came */
-static LIST_HEAD(tick_event_paused);	/* in the order in which pauses end */
+static DEFINE_RAW_SPINLOCK(ticker_event_lock);
+static LIST_HEAD(ticker_event_ready);	/* in the order in which they came */
+static LIST_HEAD(ticker_event_paused);	/* in the order in which pauses end */
 
-/* Under tick_event_lock. */
+/* Under ticker_event_lock. */
 static struct {
 	unsigned long window;
 	unsigned int first;	/* lines by tickers that had been silent */
 	unsigned int more;	/* all other lines */
 	unsigned int suppressed;
-} tick_log;
+} ticker_log;
 
 /* False if memory was short; kobject_uevent_env() returns -ENOENT if it was for the path. */
-static bool tick_event_send(struct tick_ticker *ticker, char *event,
-			    char *detail)
+static bool ticker_event_send(struct ticker *ticker, char *event,
+			      char *detail)
 {
 	char *envp[3] = { event, detail };
 	int err = kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp);
@@ -77,44 +77,44 @@ static bool tick_event_send(struct tick_ticker *ticker, char *event,
  * What was reported is noted event by event: one that memory was short for is
  * tried again. Returns the number of events that were tried.
  */
-static unsigned int tick_event_catch_up(struct tick_ticker *ticker,
-					const struct tick_told *now, int cpu,
-					u64 late_ns)
+static unsigned int ticker_event_send_changes(struct ticker *ticker,
+					      const struct ticker_reported *now, int cpu,
+					      u64 late_ns)
 {
-	struct tick_told *told = &ticker->event->told;
-	char detail[TICK_EVENT_LEN];
+	struct ticker_reported *last_reported = &ticker->event->last_reported;
+	char detail[TICKER_EVENT_LEN];
 	unsigned int tried = 0;
 
-	if (now->stalls != told->stalls) {
+	if (now->stalls != last_reported->stalls) {
 		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
 		tried++;
-		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=stall", detail))
+		if (!ticker_event_send(ticker, "SCHED_TICK_EVENT=stall", detail))
 			return tried;
-		told->stalls = now->stalls;
-		told->stalled = true;
+		last_reported->stalls = now->stalls;
+		last_reported->stalled = true;
 	}
-	if (told->stalled && !now->stalled) {
+	if (last_reported->stalled && !now->stalled) {
 		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
 			 late_ns);
 		tried++;
-		if (!tick_event_send(ticker, "SCHED_TICK_EVENT=recovered",
-				     detail))
+		if (!ticker_event_send(ticker, "SCHED_TICK_EVENT=recovered",
+				       detail))
 			return tried;
-		told->stalled = false;
+		last_reported->stalled = false;
 	}
-	if (now->enabled != told->enabled) {
+	if (now->enabled != last_reported->enabled) {
 		tried++;
-		if (tick_event_send(ticker, now->enabled ?
-				    "SCHED_TICK_EVENT=enabled" :
-				    "SCHED_TICK_EVENT=disabled", NULL))
-			told->enabled = now->enabled;
+		if (ticker_event_send(ticker, now->enabled ?
+				      "SCHED_TICK_EVENT=enabled" :
+				      "SCHED_TICK_EVENT=disabled", NULL))
+			last_reported->enabled = now->enabled;
 	}
 	return tried;
 }
 
-static unsigned int tick_event_report(struct tick_ticker *ticker)
+static unsigned int ticker_event_report(struct ticker *ticker)
 {
-	struct tick_told now;
+	struct ticker_reported now;
 	u64 late_ns;
 	bool dying;
 	int cpu;
@@ -129,78 +129,78 @@ static unsigned int tick_event_report(struct tick_ticker *ticker)
 	raw_spin_unlock_irq(&ticker->lock);
 
 	/* Of one that is about to go, the removal says it all. */
-	return dying ? 0 : tick_event_catch_up(ticker, &now, cpu, late_ns);
+	return dying ? 0 : ticker_event_send_changes(ticker, &now, cpu, late_ns);
 }
 
 /* The next one to report: taken off the list, so that it may queue up again. */
-static struct tick_event *tick_event_next(void)
+static struct ticker_event *ticker_event_next(void)
 {
-	struct tick_event *event;
+	struct ticker_event *event;
 
-	raw_spin_lock_irq(&tick_event_lock);
+	raw_spin_lock_irq(&ticker_event_lock);
 	/* Whose pause is over may have nothing to report. */
-	while ((event = list_first_entry_or_null(&tick_event_paused,
-						 struct tick_event, node)) &&
+	while ((event = list_first_entry_or_null(&ticker_event_paused,
+						 struct ticker_event, node)) &&
 	       time_after_eq(jiffies, event->again))
-		list_move_tail(&event->node, &tick_event_ready);
-	event = list_first_entry_or_null(&tick_event_ready, struct tick_event,
+		list_move_tail(&event->node, &ticker_event_ready);
+	event = list_first_entry_or_null(&ticker_event_ready, struct ticker_event,
 					 node);
 	if (event)
 		list_del_init(&event->node);
-	raw_spin_unlock_irq(&tick_event_lock);
+	raw_spin_unlock_irq(&ticker_event_lock);
 	return event;
 }
 
-static void tick_event_pause(struct tick_event *event)
+static void ticker_event_pause(struct ticker_event *event)
 {
-	raw_spin_lock_irq(&tick_event_lock);
-	event->again = jiffies + TICK_EVENT_PAUSE_JIFFIES;
-	list_move_tail(&event->node, &tick_event_paused);
-	raw_spin_unlock_irq(&tick_event_lock);
+	raw_spin_lock_irq(&ticker_event_lock);
+	event->again = jiffies + TICKER_EVENT_PAUSE_JIFFIES;
+	list_move_tail(&event->node, &ticker_event_paused);
+	raw_spin_unlock_irq(&ticker_event_lock);
 }
 
-static void tick_event_run(struct work_struct *work)
+static void ticker_event_work_fn(struct work_struct *work)
 {
-	struct tick_event *event;
+	struct ticker_event *event;
 	unsigned long wake_up;
 	unsigned int tried;
 	bool more = true;
 
-	mutex_lock(&tick_event_reporting);
-	if (time_after_eq(jiffies, tick_event_window_end)) {
-		tick_event_window_end = jiffies + TICK_EVENT_PAUSE_JIFFIES;
-		tick_event_sent = 0;
+	mutex_lock(&ticker_event_reporting);
+	if (time_after_eq(jiffies, ticker_event_window_end)) {
+		ticker_event_window_end = jiffies + TICKER_EVENT_PAUSE_JIFFIES;
+		ticker_event_sent = 0;
 	}
-	while (tick_event_sent < TICK_EVENT_BUDGET &&
-	       (event = tick_event_next())) {
-		tried = tick_event_report(event->ticker);
+	while (ticker_event_sent < TICKER_EVENT_BUDGET &&
+	       (event = ticker_event_next())) {
+		tried = ticker_event_report(event->ticker);
 		if (tried)
-			tick_event_pause(event);
-		tick_event_sent += tried;
+			ticker_event_pause(event);
+		ticker_event_sent += tried;
 	}
 
-	wake_up = tick_event_window_end;
-	raw_spin_lock_irq(&tick_event_lock);
-	if (list_empty(&tick_event_ready)) {
-		event = list_first_entry_or_null(&tick_event_paused,
-						 struct tick_event, node);
+	wake_up = ticker_event_window_end;
+	raw_spin_lock_irq(&ticker_event_lock);
+	if (list_empty(&ticker_event_ready)) {
+		event = list_first_entry_or_null(&ticker_event_paused,
+						 struct ticker_event, node);
 		if (event)
 			wake_up = event->again;
 		else
 			more = false;
 	}
-	raw_spin_unlock_irq(&tick_event_lock);
-	mutex_unlock(&tick_event_reporting);
+	raw_spin_unlock_irq(&ticker_event_lock);
+	mutex_unlock(&ticker_event_reporting);
 
 	/* Who queues up meanwhile has it run at once. */
 	if (more)
-		queue_delayed_work(tick_event_wq, &tick_event_work,
+		queue_delayed_work(ticker_event_wq, &ticker_event_work,
 				   time_after(wake_up, jiffies) ?
 				   wake_up - jiffies : 0);
 }
 
 /**
- * tick_event_tell() - queue a ticker to be reported by uevent
+ * ticker_event_queue() - queue a ticker to be reported by uevent
  * @ticker: the ticker
  *
  * It is reported at once, or a second after its last report, or later if many
@@ -208,20 +208,20 @@ static void tick_event_run(struct work_struct *work)
  *
  * Context: any; not under the lock of a ticker.
  */
-void tick_event_tell(struct tick_ticker *ticker)
+void ticker_event_queue(struct ticker *ticker)
 {
-	struct tick_event *event = ticker->event;
+	struct ticker_event *event = ticker->event;
 	unsigned long flags;
 	bool queued = false;
 
-	raw_spin_lock_irqsave(&tick_event_lock, flags);
+	raw_spin_lock_irqsave(&ticker_event_lock, flags);
 	if (list_empty(&event->node)) {
-		list_add_tail(&event->node, &tick_event_ready);
+		list_add_tail(&event->node, &ticker_event_ready);
 		queued = true;
 	}
-	raw_spin_unlock_irqrestore(&tick_event_lock, flags);
+	raw_spin_unlock_irqrestore(&ticker_event_lock, flags);
 	if (queued)
-		mod_delayed_work(tick_event_wq, &tick_event_work, 0);
+		mod_delayed_work(ticker_event_wq, &ticker_event_work, 0);
 }
 
 /*
@@ -230,37 +230,37 @@ void tick_event_tell(struct tick_ticker *ticker)
  * time does not take away another's line. Returns in @suppressed how many lines
  * were not logged, once.
  */
-static bool tick_event_may_log(struct tick_event *event,
-			       unsigned int *suppressed)
+static bool ticker_event_may_log(struct ticker_event *event,
+				 unsigned int *suppressed)
 {
-	unsigned long window = jiffies / TICK_LOG_JIFFIES;
+	unsigned long window = jiffies / TICKER_LOG_JIFFIES;
 	unsigned long flags;
 	bool allowed = true;
 
-	raw_spin_lock_irqsave(&tick_event_lock, flags);
+	raw_spin_lock_irqsave(&ticker_event_lock, flags);
 	*suppressed = 0;
-	if (window != tick_log.window) {
-		*suppressed = tick_log.suppressed;
-		memset(&tick_log, 0, sizeof(tick_log));
-		tick_log.window = window;
+	if (window != ticker_log.window) {
+		*suppressed = ticker_log.suppressed;
+		memset(&ticker_log, 0, sizeof(ticker_log));
+		ticker_log.window = window;
 	}
 	if (window - event->log_window > 1 &&
-	    tick_log.first < TICK_LOG_BUDGET)
-		tick_log.first++;
-	else if (tick_log.more < TICK_LOG_BUDGET)
-		tick_log.more++;
+	    ticker_log.first < TICKER_LOG_BUDGET)
+		ticker_log.first++;
+	else if (ticker_log.more < TICKER_LOG_BUDGET)
+		ticker_log.more++;
 	else
 		allowed = false;
 	if (allowed)
 		event->log_window = window;
 	else
-		tick_log.suppressed++;
-	raw_spin_unlock_irqrestore(&tick_event_lock, flags);
+		ticker_log.suppressed++;
+	raw_spin_unlock_irqrestore(&ticker_event_lock, flags);
 	return allowed;
 }
 
 /**
- * tick_event_stall() - report a stall that was just counted
+ * ticker_event_stall() - report a stall that was just counted
  * @ticker: the ticker
  * @info: the tick that is late
  *
@@ -269,11 +269,11 @@ static bool tick_event_may_log(struct tick_event *event,
  *
  * Context: any.
  */
-void tick_event_stall(struct tick_ticker *ticker,
-		      const struct sched_tick_info *info)
+void ticker_event_stall(struct ticker *ticker,
+			const struct sched_tick_info *info)
 {
 	unsigned int suppressed;
-	bool allowed = tick_event_may_log(ticker->event, &suppressed);
+	bool allowed = ticker_event_may_log(ticker->event, &suppressed);
 
 	trace_sched_tick_stall(info);
 	if (suppressed)
@@ -282,63 +282,63 @@ void tick_event_stall(struct tick_ticker *ticker,
 		pr_warn("%s: stalled on CPU %d, tick overdue by %llu ms\n",
 			ticker->name, READ_ONCE(ticker->event->stall_cpu),
 			div_u64(info->lateness_ns, NSEC_PER_MSEC));
-	tick_event_tell(ticker);
+	ticker_event_queue(ticker);
 }
 
 /**
- * tick_event_setup() - make a new ticker's events ready
+ * ticker_event_setup() - make a new ticker's events ready
  * @ticker: the ticker
  * @enabled: how it is born, of which there is nothing to tell
  *
  * Return: 0, with @event of the ticker to be freed by kfree(), or -ENOMEM.
  */
-int tick_event_setup(struct tick_ticker *ticker, bool enabled)
+int ticker_event_setup(struct ticker *ticker, bool enabled)
 {
-	struct tick_event *event = kzalloc(sizeof(*event), GFP_KERNEL);
+	struct ticker_event *event = kzalloc(sizeof(*event), GFP_KERNEL);
 
 	if (!event)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&event->node);
-	event->log_window = jiffies / TICK_LOG_JIFFIES - 2;
-	tick_waker_setup(event);
+	event->log_window = jiffies / TICKER_LOG_JIFFIES - 2;
+	ticker_waker_setup(event);
 	event->ticker = ticker;
-	event->told.enabled = enabled;
+	event->last_reported.enabled = enabled;
 	ticker->event = event;
 	return 0;
 }
 
 /**
- * tick_event_cancel() - take a ticker off the queue of those to be reported
+ * ticker_event_cancel() - take a ticker off the queue of those to be reported
  * @ticker: the ticker
  *
- * Context: may sleep; waits for an event that is being told.
+ * Context: may sleep; waits for an event that is being last_reported.
  */
-void tick_event_cancel(struct tick_ticker *ticker)
+void ticker_event_cancel(struct ticker *ticker)
 {
-	mutex_lock(&tick_event_reporting);
-	raw_spin_lock_irq(&tick_event_lock);
+	mutex_lock(&ticker_event_reporting);
+	raw_spin_lock_irq(&ticker_event_lock);
 	list_del_init(&ticker->event->node);
-	raw_spin_unlock_irq(&tick_event_lock);
-	mutex_unlock(&tick_event_reporting);
+	raw_spin_unlock_irq(&ticker_event_lock);
+	mutex_unlock(&ticker_event_reporting);
 }
 
 /**
- * tick_event_init() - make ready for the first ticker
+ * ticker_event_init() - make ready for the first ticker
  *
  * Return: 0 or a negative error code.
  */
-int tick_event_init(void)
+int ticker_event_init(void)
 {
-	tick_event_window_end = jiffies;
-	tick_event_wq = alloc_workqueue("sched_tick_event", WQ_UNBOUND, 0);
-	return tick_event_wq ? 0 : -ENOMEM;
+	ticker_event_window_end = jiffies;
+	ticker_event_wq = alloc_workqueue("sched_tick_event", WQ_UNBOUND, 0);
+	return ticker_event_wq ? 0 : -ENOMEM;
 }
 
 /**
- * tick_event_exit() - undo tick_event_init(), when the last ticker is released
+ * ticker_event_exit() - undo ticker_event_init(), when the last ticker is released
  */
-void tick_event_exit(void)
+void ticker_event_exit(void)
 {
-	cancel_delayed_work_sync(&tick_event_work);
-	destroy_workqueue(tick_event_wq);
+	cancel_delayed_work_sync(&ticker_event_work);
+	destroy_workqueue(ticker_event_wq);
 }

@@ -41,11 +41,11 @@ static u64 count_deadlines(u64 first_ns, u64 period_ns, u64 from_ns, u64 to_ns)
 
 static void starts_one_period_ahead(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 
-	tick_timeline_start(&timeline, SECOND, TICK_PHASE_NONE, 5 * SECOND + 7);
+	ticker_timeline_start(&timeline, SECOND, TICKER_PHASE_NONE, 5 * SECOND + 7);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 6 * SECOND + 7);
-	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, timeline.due_ns);
 	KUNIT_EXPECT_EQ(test, timeline.period_ns, SECOND);
 }
 
@@ -69,12 +69,12 @@ static void starts_at_the_phase(struct kunit *test)
 			  ((40 * YEAR - LONGEST + MS) / LONGEST + 1) },
 	};
 
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		tick_timeline_start(&timeline, cases[i].period_ns,
-				    cases[i].phase_ns, cases[i].now_ns);
+		ticker_timeline_start(&timeline, cases[i].period_ns,
+				      cases[i].phase_ns, cases[i].now_ns);
 		KUNIT_EXPECT_EQ(test, timeline.due_ns, cases[i].due_ns);
 		KUNIT_EXPECT_GT(test, timeline.due_ns, cases[i].now_ns);
 		KUNIT_EXPECT_LE(test, timeline.due_ns - cases[i].now_ns,
@@ -87,74 +87,74 @@ static void starts_at_the_phase(struct kunit *test)
 
 static void a_late_tick_moves_no_deadline(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 
-	tick_timeline_start(&timeline, 10 * MS, TICK_PHASE_NONE, 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 10 * MS), 0);
+	ticker_timeline_start(&timeline, 10 * MS, TICKER_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 10 * MS), 0);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 20 * MS);
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 29 * MS), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 29 * MS), 0);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 30 * MS);
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 40 * MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 40 * MS - 1), 0);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 40 * MS);
-	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, 40 * MS);
+	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, 40 * MS);
 }
 
 static void exactly_one_period_late_is_one_missed(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 
-	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 2 * MS), 1);
+	ticker_timeline_start(&timeline, MS, TICKER_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 2 * MS), 1);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 3 * MS);
 }
 
 static void settling_keeps_where_lateness_counts_from(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 
-	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, MS - 1), 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, MS), 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 7 * MS + 5), 6);
-	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 7 * MS + 6), 0);
+	ticker_timeline_start(&timeline, MS, TICKER_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, MS), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, 7 * MS + 5), 6);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, 7 * MS + 6), 0);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 7 * MS);
-	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, MS);
+	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, MS);
 	/* A clock that is set back in between takes nothing back. */
-	KUNIT_EXPECT_EQ(test, tick_timeline_settle(&timeline, 3 * MS), 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, 9 * MS), 2);
-	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, 3 * MS), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 9 * MS), 2);
+	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, timeline.due_ns);
 }
 
 static void stopping_leaves_nothing_in_flight(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 
-	tick_timeline_start(&timeline, MS, TICK_PHASE_NONE, 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS - 1), 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS), 1);
-	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, MS), 0);
-	KUNIT_EXPECT_EQ(test, tick_timeline_stop(&timeline, 9 * MS), 8);
+	ticker_timeline_start(&timeline, MS, TICKER_PHASE_NONE, 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline, MS - 1), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline, MS), 1);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline, MS), 0);
+	KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline, 9 * MS), 8);
 }
 
 static void a_clock_set_back_is_followed(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 	u64 three = 3 * HOUR;
 
-	tick_timeline_start(&timeline, DAY, three, EPOCH + three + 1);
+	ticker_timeline_start(&timeline, DAY, three, EPOCH + three + 1);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
 	/* Not so far that a deadline comes again. */
-	tick_timeline_rewind(&timeline, EPOCH + three);
+	ticker_timeline_rewind(&timeline, EPOCH + three);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
 	/* A second before: it does. */
-	tick_timeline_rewind(&timeline, EPOCH + three - SECOND);
+	ticker_timeline_rewind(&timeline, EPOCH + three - SECOND);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + three);
 	/* By years; on the same grid. */
-	tick_timeline_rewind(&timeline, EPOCH - 30 * YEAR);
+	ticker_timeline_rewind(&timeline, EPOCH - 30 * YEAR);
 	KUNIT_EXPECT_GT(test, timeline.due_ns, EPOCH - 30 * YEAR);
 	KUNIT_EXPECT_LE(test, timeline.due_ns, EPOCH - 30 * YEAR + DAY);
 	KUNIT_EXPECT_EQ(test, modulo(timeline.due_ns, DAY), three);
-	KUNIT_EXPECT_EQ(test, timeline.late_from_ns, timeline.due_ns);
+	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, timeline.due_ns);
 }
 
 /* A clock that is EPOCH ahead of CLOCK_MONOTONIC, and a deadline of an hour's uptime. */
@@ -163,7 +163,7 @@ static void without_a_step_all_time_is_lateness(struct kunit *test)
 	static const struct {
 		u64 late_ns;
 		s64 step_ns;
-		u64 alarm_ns, reached_ns;
+		u64 timer_fired_ns, reached_ns;
 	} cases[] = {
 		{ 0, 0, 0, HOUR },
 		{ 7, 0, 0, HOUR },
@@ -178,24 +178,24 @@ static void without_a_step_all_time_is_lateness(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ(test,
-				tick_timeline_reached(EPOCH + HOUR,
-						      EPOCH + HOUR +
-						      cases[i].late_ns +
-						      cases[i].step_ns,
-						      HOUR + cases[i].late_ns,
-						      EPOCH, cases[i].alarm_ns),
+				ticker_timeline_reached(EPOCH + HOUR,
+							EPOCH + HOUR +
+							cases[i].late_ns +
+							cases[i].step_ns,
+							HOUR + cases[i].late_ns,
+							EPOCH, cases[i].timer_fired_ns),
 				cases[i].reached_ns);
 	/* Never before CLOCK_MONOTONIC began. */
 	KUNIT_EXPECT_EQ(test,
-			tick_timeline_reached(EPOCH, EPOCH + SECOND, MS,
-					      EPOCH + DAY, 0), 0ULL);
+			ticker_timeline_reached(EPOCH, EPOCH + SECOND, MS,
+						EPOCH + DAY, 0), 0ULL);
 }
 
 /* The clock is set forward some time before the deadline of an hour's uptime. */
 static void a_step_is_no_lateness(struct kunit *test)
 {
 	static const struct {
-		u64 now_ns, step_ns, alarm_ns, reached_ns;
+		u64 now_ns, step_ns, timer_fired_ns, reached_ns;
 	} cases[] = {
 		/* The timer fired at the step, and the tick ran 9 ns later. */
 		{ HOUR / 2, DAY, HOUR / 2 - 9, HOUR / 2 - 9 },
@@ -212,29 +212,29 @@ static void a_step_is_no_lateness(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		KUNIT_EXPECT_EQ(test,
-				tick_timeline_reached(EPOCH + HOUR,
-						      EPOCH + cases[i].now_ns +
-						      cases[i].step_ns,
-						      cases[i].now_ns, EPOCH,
-						      cases[i].alarm_ns),
+				ticker_timeline_reached(EPOCH + HOUR,
+							EPOCH + cases[i].now_ns +
+							cases[i].step_ns,
+							cases[i].now_ns, EPOCH,
+							cases[i].timer_fired_ns),
 				cases[i].reached_ns);
 }
 
 static void the_longest_period_after_decades(struct kunit *test)
 {
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 	u64 now = 60 * YEAR;
 	unsigned int i;
 
-	tick_timeline_start(&timeline, LONGEST, TICK_PHASE_NONE, now);
+	ticker_timeline_start(&timeline, LONGEST, TICKER_PHASE_NONE, now);
 	for (i = 1; i < 1000; i++) {
 		KUNIT_EXPECT_EQ(test, timeline.due_ns, now + i * LONGEST);
 		KUNIT_EXPECT_EQ(test, 0,
-				tick_timeline_tick(&timeline,
-						   now + i * LONGEST + 5 * MS));
+				ticker_timeline_advance(&timeline,
+							now + i * LONGEST + 5 * MS));
 	}
 	/* 2^63 ns are 292 years: what ktime_t holds, and so must this. */
-	KUNIT_EXPECT_EQ(test, tick_timeline_tick(&timeline, S64_MAX),
+	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, S64_MAX),
 			(S64_MAX - 60 * YEAR - 1000 * LONGEST) / LONGEST);
 }
 
@@ -245,16 +245,16 @@ static void where_32_bits_would_wrap(struct kunit *test)
 		S32_MAX * MS,
 	};
 
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(edges); i++) {
 		u64 now, start = edges[i] - 5, missed = 0, ticks = 0;
 
-		tick_timeline_start(&timeline, 3, TICK_PHASE_NONE, start);
+		ticker_timeline_start(&timeline, 3, TICKER_PHASE_NONE, start);
 		for (now = start; now < start + 40; now += 4)
 			if (now >= timeline.due_ns) {
-				missed += tick_timeline_tick(&timeline, now);
+				missed += ticker_timeline_advance(&timeline, now);
 				ticks++;
 			}
 		KUNIT_EXPECT_EQ(test, ticks + missed,
@@ -272,23 +272,23 @@ static void goes_on_at_random(struct kunit *test, struct rnd_state *random)
 {
 	u32 period = 1 + below(random, 50);
 	u64 start = prandom_u32_state(random);
-	u64 phase = below(random, 2) ? TICK_PHASE_NONE : below(random, period);
+	u64 phase = below(random, 2) ? TICKER_PHASE_NONE : below(random, period);
 	u64 now = start, accounted = 0, first;
-	struct tick_timeline timeline;
+	struct ticker_timeline timeline;
 	unsigned int step;
 
-	tick_timeline_start(&timeline, period, phase, now);
+	ticker_timeline_start(&timeline, period, phase, now);
 	first = timeline.due_ns;
 	for (step = 0; step < 50; step++) {
 		now += below(random, 4 * period);
 		if (!below(random, 3))
-			accounted += tick_timeline_settle(&timeline, now);
+			accounted += ticker_timeline_count_missed(&timeline, now);
 		else if (now >= timeline.due_ns)
-			accounted += tick_timeline_tick(&timeline, now) + 1;
-		KUNIT_EXPECT_LE(test, timeline.late_from_ns, timeline.due_ns);
+			accounted += ticker_timeline_advance(&timeline, now) + 1;
+		KUNIT_EXPECT_LE(test, timeline.first_due_ns, timeline.due_ns);
 		KUNIT_EXPECT_LE(test, timeline.due_ns, now + period);
 	}
-	accounted += tick_timeline_stop(&timeline, now);
+	accounted += ticker_timeline_end(&timeline, now);
 	KUNIT_EXPECT_EQ(test, accounted,
 			count_deadlines(first, period, start, now));
 }
@@ -308,68 +308,68 @@ static void buckets_have_inclusive_upper_bounds(struct kunit *test)
 {
 	size_t i;
 
-	for (i = 0; i < TICK_LATENESS_BOUNDS; i++) {
-		struct tick_lateness lateness = { 0 };
+	for (i = 0; i < TICKER_LATENESS_BOUNDS; i++) {
+		struct ticker_lateness lateness = { 0 };
 
-		tick_lateness_add(&lateness, tick_lateness_bounds_ns[i]);
+		ticker_lateness_add(&lateness, ticker_lateness_bounds_ns[i]);
 		KUNIT_EXPECT_EQ(test, lateness.histogram[i], 1);
-		tick_lateness_add(&lateness, tick_lateness_bounds_ns[i] + 1);
+		ticker_lateness_add(&lateness, ticker_lateness_bounds_ns[i] + 1);
 		KUNIT_EXPECT_EQ(test, lateness.histogram[i + 1], 1);
 		if (i)
-			KUNIT_EXPECT_GT(test, tick_lateness_bounds_ns[i],
-					tick_lateness_bounds_ns[i - 1]);
+			KUNIT_EXPECT_GT(test, ticker_lateness_bounds_ns[i],
+					ticker_lateness_bounds_ns[i - 1]);
 	}
-	KUNIT_EXPECT_EQ(test, tick_lateness_bounds_ns[0], 1000);
-	KUNIT_EXPECT_EQ(test, tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS - 1],
+	KUNIT_EXPECT_EQ(test, ticker_lateness_bounds_ns[0], 1000);
+	KUNIT_EXPECT_EQ(test, ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS - 1],
 			100 * SECOND);
 }
 
 static void sums_and_extremes(struct kunit *test)
 {
-	struct tick_lateness lateness = { 0 };
+	struct ticker_lateness lateness = { 0 };
 	u64 total = 0;
 	size_t i;
 
-	tick_lateness_add(&lateness, 0);
-	tick_lateness_add(&lateness, 30 * YEAR);
-	tick_lateness_add(&lateness, 4000);
+	ticker_lateness_add(&lateness, 0);
+	ticker_lateness_add(&lateness, 30 * YEAR);
+	ticker_lateness_add(&lateness, 4000);
 	KUNIT_EXPECT_EQ(test, lateness.last_ns, 4000);
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, 30 * YEAR);
 	KUNIT_EXPECT_EQ(test, lateness.sum_ns, 30 * YEAR + 4000);
 	KUNIT_EXPECT_EQ(test, lateness.histogram[0], 1);
 	KUNIT_EXPECT_EQ(test, lateness.histogram[2], 1);
-	KUNIT_EXPECT_EQ(test, lateness.histogram[TICK_LATENESS_BUCKETS - 1], 1);
-	for (i = 0; i < TICK_LATENESS_BUCKETS; i++)
+	KUNIT_EXPECT_EQ(test, lateness.histogram[TICKER_LATENESS_BUCKETS - 1], 1);
+	for (i = 0; i < TICKER_LATENESS_BUCKETS; i++)
 		total += lateness.histogram[i];
 	KUNIT_EXPECT_EQ(test, total, 3);
 }
 
 static void sums_do_not_wrap(struct kunit *test)
 {
-	struct tick_lateness lateness = { };
+	struct ticker_lateness lateness = { };
 	int i;
 
 	for (i = 0; i < 4; i++)
-		tick_lateness_add(&lateness, 200 * YEAR);
+		ticker_lateness_add(&lateness, 200 * YEAR);
 	KUNIT_EXPECT_EQ(test, lateness.sum_ns, ~0ULL);
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, 200 * YEAR);
 }
 
 static void reset_keeps_what_counts_up(struct kunit *test)
 {
-	struct tick_lateness lateness = { 0 };
+	struct ticker_lateness lateness = { 0 };
 
-	tick_lateness_add(&lateness, 5 * MS);
-	tick_lateness_reset(&lateness);
+	ticker_lateness_add(&lateness, 5 * MS);
+	ticker_lateness_reset(&lateness);
 	KUNIT_EXPECT_EQ(test, lateness.last_ns, 0);
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, 0);
 	KUNIT_EXPECT_EQ(test, lateness.sum_ns, 5 * MS);
 	KUNIT_EXPECT_EQ(test, lateness.histogram[11], 1);
-	tick_lateness_add(&lateness, MS);
+	ticker_lateness_add(&lateness, MS);
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, MS);
 }
 
-static struct kunit_case tick_cases[] = {
+static struct kunit_case ticker_cases[] = {
 	KUNIT_CASE(starts_one_period_ahead),
 	KUNIT_CASE(starts_at_the_phase),
 	KUNIT_CASE(a_late_tick_moves_no_deadline),
@@ -389,12 +389,12 @@ static struct kunit_case tick_cases[] = {
 	{}
 };
 
-static struct kunit_suite tick_suite = {
+static struct kunit_suite ticker_suite = {
 	.name = "sched_tick",
-	.test_cases = tick_cases,
+	.test_cases = ticker_cases,
 };
 
-kunit_test_suite(tick_suite);
+kunit_test_suite(ticker_suite);
 
 MODULE_DESCRIPTION("Tests of sched_tick");
 MODULE_AUTHOR("The sched_tick developers");

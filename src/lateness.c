@@ -9,7 +9,7 @@
  * 100 s, so that the steps people set alarms at are bounds. Userspace relies
  * on them: they never change.
  */
-const u64 tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS] = {
+const u64 ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS] = {
 	1000ULL, 2000ULL, 5000ULL,
 	10000ULL, 20000ULL, 50000ULL,
 	100000ULL, 200000ULL, 500000ULL,
@@ -22,19 +22,19 @@ const u64 tick_lateness_bounds_ns[TICK_LATENESS_BOUNDS] = {
 };
 
 /**
- * tick_lateness_add() - record one lateness
+ * ticker_lateness_add() - record one lateness
  * @lateness: where
  * @late_ns: how late, in nanoseconds
  */
-void tick_lateness_add(struct tick_lateness *lateness, u64 late_ns)
+void ticker_lateness_add(struct ticker_lateness *lateness, u64 late_ns)
 {
 	unsigned int bucket = lateness->bucket;
 
 	/* From where the last one was: most are not far from there. */
-	while (bucket < TICK_LATENESS_BOUNDS &&
-	       late_ns > tick_lateness_bounds_ns[bucket])
+	while (bucket < TICKER_LATENESS_BOUNDS &&
+	       late_ns > ticker_lateness_bounds_ns[bucket])
 		bucket++;
-	while (bucket && late_ns <= tick_lateness_bounds_ns[bucket - 1])
+	while (bucket && late_ns <= ticker_lateness_bounds_ns[bucket - 1])
 		bucket--;
 
 	lateness->bucket = bucket;
@@ -49,12 +49,12 @@ void tick_lateness_add(struct tick_lateness *lateness, u64 late_ns)
 }
 
 /**
- * tick_lateness_reset() - forget the worst and the last
+ * ticker_lateness_reset() - forget the worst and the last
  * @lateness: where
  *
  * The sum and the histogram are what monitors count: they never go down.
  */
-void tick_lateness_reset(struct tick_lateness *lateness)
+void ticker_lateness_reset(struct ticker_lateness *lateness)
 {
 	lateness->last_ns = 0;
 	lateness->max_ns = 0;

@@ -16,17 +16,17 @@
 #include "subscribe.h"
 #include "ticker.h"
 
-#define TICK_TICKERS_MAX	65536
+#define TICKER_TICKERS_MAX	65536
 
 static unsigned int period_ms = 1000;
 static bool enabled = true;
 static unsigned int max_tickers = 1024;
 
-static struct tick_ticker *tick_default;
-static struct kobject *tick_tickers;
+static struct ticker *ticker_default;
+static struct kobject *ticker_named_kobj;
 
-static int tick_param_set(const char *val, const struct kernel_param *kp,
-			  unsigned int min, unsigned int max)
+static int ticker_param_set(const char *val, const struct kernel_param *kp,
+			    unsigned int min, unsigned int max)
 {
 	unsigned int value;
 
@@ -37,45 +37,45 @@ static int tick_param_set(const char *val, const struct kernel_param *kp,
 	return 0;
 }
 
-static int tick_param_set_period(const char *val, const struct kernel_param *kp)
+static int ticker_param_set_period(const char *val, const struct kernel_param *kp)
 {
-	return tick_param_set(val, kp, TICK_PERIOD_MIN_MS, TICK_PERIOD_MAX_MS);
+	return ticker_param_set(val, kp, TICKER_PERIOD_MIN_MS, TICKER_PERIOD_MAX_MS);
 }
 
-static const struct kernel_param_ops tick_param_period_ops = {
-	.set = tick_param_set_period,
+static const struct kernel_param_ops ticker_param_period_ops = {
+	.set = ticker_param_set_period,
 	.get = param_get_uint,
 };
 
-static int tick_param_set_tickers(const char *val,
-				  const struct kernel_param *kp)
+static int ticker_param_set_tickers(const char *val,
+				    const struct kernel_param *kp)
 {
-	return tick_param_set(val, kp, 0, TICK_TICKERS_MAX);
+	return ticker_param_set(val, kp, 0, TICKER_TICKERS_MAX);
 }
 
-static const struct kernel_param_ops tick_param_tickers_ops = {
-	.set = tick_param_set_tickers,
+static const struct kernel_param_ops ticker_param_tickers_ops = {
+	.set = ticker_param_set_tickers,
 	.get = param_get_uint,
 };
 
 /* The last one is no group. */
-static int tick_param_set_gid(const char *val, const struct kernel_param *kp)
+static int ticker_param_set_gid(const char *val, const struct kernel_param *kp)
 {
-	return tick_param_set(val, kp, 0, UINT_MAX - 1);
+	return ticker_param_set(val, kp, 0, UINT_MAX - 1);
 }
 
-static const struct kernel_param_ops tick_param_gid_ops = {
-	.set = tick_param_set_gid,
+static const struct kernel_param_ops ticker_param_gid_ops = {
+	.set = ticker_param_set_gid,
 	.get = param_get_uint,
 };
 
-static int tick_param_set_rate(const char *val, const struct kernel_param *kp)
+static int ticker_param_set_rate(const char *val, const struct kernel_param *kp)
 {
-	return tick_param_set(val, kp, 1, INT_MAX);
+	return ticker_param_set(val, kp, 1, INT_MAX);
 }
 
-static const struct kernel_param_ops tick_param_rate_ops = {
-	.set = tick_param_set_rate,
+static const struct kernel_param_ops ticker_param_rate_ops = {
+	.set = ticker_param_set_rate,
 	.get = param_get_uint,
 };
 
@@ -83,65 +83,65 @@ static const struct kernel_param_ops tick_param_rate_ops = {
  * The first two are not shown in /sys/module: they would keep the values of load
  * beside the default ticker's files of the same names.
  */
-module_param_cb(period_ms, &tick_param_period_ops, &period_ms, 0);
+module_param_cb(period_ms, &ticker_param_period_ops, &period_ms, 0);
 MODULE_PARM_DESC(period_ms, "period of the default ticker at load, 1 to 2147483647 (1000)");
 module_param(enabled, bool, 0);
 MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
-module_param_cb(max_tickers, &tick_param_tickers_ops, &max_tickers, 0444);
+module_param_cb(max_tickers, &ticker_param_tickers_ops, &max_tickers, 0444);
 MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");
-module_param_cb(gid, &tick_param_gid_ops, &tick_attrs_gid, 0644);
-module_param_cb(max_rate, &tick_param_rate_ops, &tick_rate_max, 0644);
+module_param_cb(gid, &ticker_param_gid_ops, &ticker_attrs_gid, 0644);
+module_param_cb(max_rate, &ticker_param_rate_ops, &ticker_rate_max, 0644);
 MODULE_PARM_DESC(max_rate, "ticks per second that all enabled tickers together may have, unless the writer has CAP_SYS_RESOURCE, 1 to 2147483647 (10000)");
 MODULE_PARM_DESC(gid, "group that may write period_ms and enabled of tickers made from now on (0: none)");
 
 static int __init sched_tick_init(void)
 {
-	struct tick_config config = tick_config_default;
+	struct ticker_config config = ticker_config_default;
 	int err;
 
 	config.enabled = enabled;
 	config.period_ms = period_ms;
 
-	err = tick_ticker_init(&tick_attrs_ktype);
+	err = ticker_init(&ticker_attrs_ktype);
 	if (err)
 		return err;
 
-	tick_default = tick_ticker_create(TICK_NAME_DEFAULT, "sched_tick",
-					  kernel_kobj, &config);
-	if (IS_ERR(tick_default)) {
-		err = PTR_ERR(tick_default);
+	ticker_default = ticker_create(TICKER_NAME_DEFAULT, "sched_tick",
+				       kernel_kobj, &config);
+	if (IS_ERR(ticker_default)) {
+		err = PTR_ERR(ticker_default);
 		goto err_ticker;
 	}
 
-	tick_tickers = kobject_create_and_add("tickers", &tick_default->kobj);
-	if (!tick_tickers) {
+	ticker_named_kobj = kobject_create_and_add("tickers", &ticker_default->kobj);
+	if (!ticker_named_kobj) {
 		err = -ENOMEM;
 		goto err_default;
 	}
 
-	tick_subscribe_init(tick_default);
-	err = tick_configfs_init(tick_tickers, max_tickers);
+	ticker_subscribe_init(ticker_default);
+	err = ticker_configfs_init(ticker_named_kobj, max_tickers);
 	if (err)
 		goto err_tickers;
 	return 0;
 
 err_tickers:
-	kobject_del(tick_tickers);
-	kobject_put(tick_tickers);
+	kobject_del(ticker_named_kobj);
+	kobject_put(ticker_named_kobj);
 err_default:
-	tick_ticker_destroy(tick_default);
+	ticker_destroy(ticker_default);
 err_ticker:
-	tick_ticker_exit();
+	ticker_exit();
 	return err;
 }
 
 static void __exit sched_tick_exit(void)
 {
-	tick_configfs_exit();
-	kobject_del(tick_tickers);
-	kobject_put(tick_tickers);
-	tick_ticker_destroy(tick_default);
-	tick_ticker_exit();
+	ticker_configfs_exit();
+	kobject_del(ticker_named_kobj);
+	kobject_put(ticker_named_kobj);
+	ticker_destroy(ticker_default);
+	ticker_exit();
 }
 
 module_init(sched_tick_init);

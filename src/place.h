@@ -7,16 +7,16 @@
 
 #include <linux/types.h>
 
-struct tick_ticker;
+struct ticker;
 
-void tick_place_init(void);
-void tick_place_exit(void);
+void ticker_place_init(void);
+void ticker_place_exit(void);
 
-void tick_place_enter(struct tick_ticker *ticker);
-void tick_place_leave(struct tick_ticker *ticker);
-void tick_place_arm(struct tick_ticker *ticker);
-void tick_place_forget(struct tick_ticker *ticker);
-void tick_place_cpu_down(struct tick_ticker *ticker, int cpu);
-bool tick_place_cpu_up(struct tick_ticker *ticker, int cpu);
+void ticker_place_enter(struct ticker *ticker);
+void ticker_place_leave(struct ticker *ticker);
+void ticker_place_arm(struct ticker *ticker);
+void ticker_place_forget(struct ticker *ticker);
+void ticker_place_cpu_down(struct ticker *ticker, int cpu);
+bool ticker_place_cpu_up(struct ticker *ticker, int cpu);
 
 #endif /* SCHED_TICK_PLACE_H */

@@ -14,28 +14,28 @@
 #include "ticker.h"
 
 /* Rates are in ticks per 1000 s: one for periods that long, and longer ones. */
-#define TICK_RATE_UNIT	1000
+#define TICKER_RATE_UNIT	1000
 
-unsigned int tick_rate_max = 10000;
+unsigned int ticker_rate_max = 10000;
 
-static DEFINE_MUTEX(tick_rate_lock);	/* the sum, and @rate of each ticker */
-static u64 tick_rate_sum;
+static DEFINE_MUTEX(ticker_rate_lock);	/* the sum, and @rate of each ticker */
+static u64 ticker_rate_sum;
 
-static u32 tick_rate(int enabled, int period_ms)
+static u32 ticker_rate(int enabled, int period_ms)
 {
-	return enabled ? DIV_ROUND_UP(MSEC_PER_SEC * TICK_RATE_UNIT, period_ms) :
+	return enabled ? DIV_ROUND_UP(MSEC_PER_SEC * TICKER_RATE_UNIT, period_ms) :
 			 0;
 }
 
-static void tick_rate_set(struct tick_ticker *ticker, u32 rate)
+static void ticker_rate_set(struct ticker *ticker, u32 rate)
 {
-	tick_rate_sum += rate;
-	tick_rate_sum -= ticker->rate;
+	ticker_rate_sum += rate;
+	ticker_rate_sum -= ticker->rate;
 	ticker->rate = rate;
 }
 
 /**
- * tick_rate_change() - account for a change of a ticker's rate, if it is allowed
+ * ticker_rate_change() - account for a change of a ticker's rate, if it is allowed
  * @ticker: the ticker
  * @enabled: whether it ticks then
  * @period_ms: its period then, in ms
@@ -45,34 +45,34 @@ static void tick_rate_set(struct tick_ticker *ticker, u32 rate)
  * Context: may sleep. Under @control.
  * Return: 0, or -ERANGE if the sum of all rates would exceed the limit.
  */
-int tick_rate_change(struct tick_ticker *ticker, int enabled, int period_ms)
+int ticker_rate_change(struct ticker *ticker, int enabled, int period_ms)
 {
-	u64 most = (u64)READ_ONCE(tick_rate_max) * TICK_RATE_UNIT;
-	u32 rate = tick_rate(enabled, period_ms);
+	u64 most = (u64)READ_ONCE(ticker_rate_max) * TICKER_RATE_UNIT;
+	u32 rate = ticker_rate(enabled, period_ms);
 	int err = 0;
 
-	mutex_lock(&tick_rate_lock);
+	mutex_lock(&ticker_rate_lock);
 	if (rate > ticker->rate &&
-	    tick_rate_sum - ticker->rate + rate > most &&
+	    ticker_rate_sum - ticker->rate + rate > most &&
 	    !capable(CAP_SYS_RESOURCE))
 		err = -ERANGE;
 	else
-		tick_rate_set(ticker, rate);
-	mutex_unlock(&tick_rate_lock);
+		ticker_rate_set(ticker, rate);
+	mutex_unlock(&ticker_rate_lock);
 	return err;
 }
 
 /**
- * tick_rate_restore() - undo tick_rate_change()
+ * ticker_rate_restore() - undo ticker_rate_change()
  * @ticker: the ticker
  * @enabled: whether it ticks
  * @period_ms: its period, in ms
  *
  * Context: may sleep. Under @control.
  */
-void tick_rate_restore(struct tick_ticker *ticker, int enabled, int period_ms)
+void ticker_rate_restore(struct ticker *ticker, int enabled, int period_ms)
 {
-	mutex_lock(&tick_rate_lock);
-	tick_rate_set(ticker, tick_rate(enabled, period_ms));
-	mutex_unlock(&tick_rate_lock);
+	mutex_lock(&ticker_rate_lock);
+	ticker_rate_set(ticker, ticker_rate(enabled, period_ms));
+	mutex_unlock(&ticker_rate_lock);
 }

@@ -5,12 +5,12 @@
 #ifndef SCHED_TICK_RATE_H
 #define SCHED_TICK_RATE_H
 
-struct tick_ticker;
+struct ticker;
 
 /* The limit, for writers without CAP_SYS_RESOURCE. A parameter of the module. */
-extern unsigned int tick_rate_max;
+extern unsigned int ticker_rate_max;
 
-int tick_rate_change(struct tick_ticker *ticker, int enabled, int period_ms);
-void tick_rate_restore(struct tick_ticker *ticker, int enabled, int period_ms);
+int ticker_rate_change(struct ticker *ticker, int enabled, int period_ms);
+void ticker_rate_restore(struct ticker *ticker, int enabled, int period_ms);
 
 #endif /* SCHED_TICK_RATE_H */

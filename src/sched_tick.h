@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 struct config_item;
-struct tick_ticker;
+struct ticker;
 
 /**
  * struct sched_tick_info - one tick
@@ -44,7 +44,7 @@ struct sched_tick_subscriber {
 		     const struct sched_tick_info *info);
 	/* private: */
 	struct list_head node;
-	struct tick_ticker *ticker;
+	struct ticker *ticker;
 	struct config_item *item;
 };
 

@@ -17,32 +17,32 @@
 #include "subscribe.h"
 #include "ticker.h"
 
-static struct tick_ticker *tick_subscribe_default;
+static struct ticker *ticker_subscribe_default;
 
 /* Two who subscribe the same subscriber; not taken to unsubscribe. */
-static DEFINE_MUTEX(tick_subscribe_lock);
+static DEFINE_MUTEX(ticker_subscribe_lock);
 
-static int tick_subscribe_add(const char *name,
-			      struct sched_tick_subscriber *subscriber)
+static int ticker_subscribe_add(const char *name,
+				struct sched_tick_subscriber *subscriber)
 {
 	struct config_item *item = NULL;
-	struct tick_ticker *ticker;
+	struct ticker *ticker;
 
-	lockdep_assert_held(&tick_subscribe_lock);
+	lockdep_assert_held(&ticker_subscribe_lock);
 
 	if (subscriber->ticker)
 		return -EBUSY;
-	if (strcmp(name, TICK_NAME_DEFAULT)) {
-		item = tick_configfs_hold(name, &ticker);
+	if (strcmp(name, TICKER_NAME_DEFAULT)) {
+		item = ticker_configfs_hold(name, &ticker);
 		if (IS_ERR(item))
 			return PTR_ERR(item);
 	} else {
-		ticker = tick_subscribe_default;
+		ticker = ticker_subscribe_default;
 	}
 
 	subscriber->ticker = ticker;
 	subscriber->item = item;
-	tick_ticker_add_subscriber(ticker, subscriber);
+	ticker_add_subscriber(ticker, subscriber);
 	return 0;
 }
 
@@ -78,9 +78,9 @@ int sched_tick_subscribe(const char *ticker,
 	if (!ticker || !subscriber || !subscriber->tick)
 		return -EINVAL;
 
-	mutex_lock(&tick_subscribe_lock);
-	err = tick_subscribe_add(ticker, subscriber);
-	mutex_unlock(&tick_subscribe_lock);
+	mutex_lock(&ticker_subscribe_lock);
+	err = ticker_subscribe_add(ticker, subscriber);
+	mutex_unlock(&ticker_subscribe_lock);
 	return err;
 }
 EXPORT_SYMBOL_GPL(sched_tick_subscribe);
@@ -100,20 +100,20 @@ void sched_tick_unsubscribe(struct sched_tick_subscriber *subscriber)
 	if (!subscriber->ticker)
 		return;
 
-	tick_ticker_remove_subscriber(subscriber->ticker, subscriber);
+	ticker_remove_subscriber(subscriber->ticker, subscriber);
 	if (subscriber->item)
-		tick_configfs_release(subscriber->item);
+		ticker_configfs_release(subscriber->item);
 	subscriber->ticker = NULL;
 }
 EXPORT_SYMBOL_GPL(sched_tick_unsubscribe);
 
 /**
- * tick_subscribe_init() - make ready for subscribers
+ * ticker_subscribe_init() - make ready for subscribers
  * @ticker: the default ticker
  *
  * No other module can call before this one is loaded, or after it began to go.
  */
-void tick_subscribe_init(struct tick_ticker *ticker)
+void ticker_subscribe_init(struct ticker *ticker)
 {
-	tick_subscribe_default = ticker;
+	ticker_subscribe_default = ticker;
 }

@@ -5,8 +5,8 @@
 #ifndef SCHED_TICK_SUBSCRIBE_H
 #define SCHED_TICK_SUBSCRIBE_H
 
-struct tick_ticker;
+struct ticker;
 
-void tick_subscribe_init(struct tick_ticker *ticker);
+void ticker_subscribe_init(struct ticker *ticker);
 
 #endif /* SCHED_TICK_SUBSCRIBE_H */

@@ -3,11 +3,11 @@
  * The tick: a ticker's delayed work, and what wakes it.
  *
  * What wakes it is either the alarm, an hrtimer at the very deadline, or the
- * work's own timer on the timer wheel; the two differ in tick_ticker_arm() and
+ * work's own timer on the timer wheel; the two differ in ticker_arm_next() and
  * nowhere else. A run ahead of the deadline counts nothing and arms again, so a
  * wake-up too many is never wrong.
  *
- * All of it is on one CPU, the ticker's @home: timers are armed by code that runs
+ * All of it is on one CPU, the ticker's @cpu: timers are armed by code that runs
  * there, with interrupts off, under the ticker's lock.
  *
  * Where stalls are asked for, a second hrtimer, the watch (stall.c), looks whether
@@ -29,48 +29,48 @@
 #include "trace.h"
 
 /* The wheel keeps shorter delays to the jiffy, and rounds longer ones up. */
-#define TICK_WHEEL_EXACT	63
+#define TICKER_WHEEL_EXACT_JIFFIES	63
 
 /* Of a clock that was set or was asleep, the wheel learns by looking. */
-#define TICK_LOOK_JIFFIES	HZ
+#define TICKER_CLOCK_RECHECK_JIFFIES	HZ
 
-static const clockid_t tick_clock_ids[TICK_CLOCKS] = {
-	[TICK_CLOCK_MONOTONIC]	= CLOCK_MONOTONIC,
-	[TICK_CLOCK_BOOTTIME]	= CLOCK_BOOTTIME,
-	[TICK_CLOCK_REALTIME]	= CLOCK_REALTIME,
+static const clockid_t ticker_clock_ids[TICKER_CLOCKS] = {
+	[TICKER_CLOCK_MONOTONIC]	= CLOCK_MONOTONIC,
+	[TICKER_CLOCK_BOOTTIME]	= CLOCK_BOOTTIME,
+	[TICKER_CLOCK_REALTIME]	= CLOCK_REALTIME,
 };
 
-static struct workqueue_struct *tick_wq;
+static struct workqueue_struct *ticker_wq;
 
 /*
  * While a tracepoint is in use the module stays: unloading it would clear all
  * of the trace. The last put is here, in code that may then be unloaded under
- * our feet; tick_ticker_exit() waits for whoever is on the way out.
+ * our feet; ticker_exit() waits for whoever is on the way out.
  */
-int tick_trace_hold(void)
+int ticker_trace_get(void)
 {
 	return try_module_get(THIS_MODULE) ? 0 : -ENODEV;
 }
 
-void tick_trace_release(void)
+void ticker_trace_put(void)
 {
 	module_put(THIS_MODULE);
 }
 
 /**
- * tick_ticker_now() - what time it is
+ * ticker_read_clock() - what time it is
  * @ticker: the ticker whose clock is asked
  *
  * Context: any; the clock must not change meanwhile: under @lock or @control,
  * or in the alarm.
  * Return: nanoseconds on that clock.
  */
-u64 tick_ticker_now(const struct tick_ticker *ticker)
+u64 ticker_read_clock(const struct ticker *ticker)
 {
 	switch (ticker->config.clock) {
-	case TICK_CLOCK_BOOTTIME:
+	case TICKER_CLOCK_BOOTTIME:
 		return ktime_get_boottime_ns();
-	case TICK_CLOCK_REALTIME:
+	case TICKER_CLOCK_REALTIME:
 		return ktime_get_real_ns();
 	default:
 		return ktime_get_ns();
@@ -85,72 +85,72 @@ u64 tick_ticker_now(const struct tick_ticker *ticker)
  * shortest delay there is has passed, two edges on. 7/8 of a long way never
  * oversleeps.
  */
-static unsigned long tick_wheel_delay(u64 left_ns)
+static unsigned long ticker_wheel_delay(u64 left_ns)
 {
 	u64 delay = min_t(u64, nsecs_to_jiffies64(left_ns + TICK_NSEC / 8),
 			  MAX_JIFFY_OFFSET);
 
-	if (delay >= TICK_WHEEL_EXACT)
+	if (delay >= TICKER_WHEEL_EXACT_JIFFIES)
 		delay -= delay / 8;
 	return max_t(unsigned long, delay, 1);
 }
 
-static void tick_ticker_start_timer(struct hrtimer *timer, u64 at_ns)
+static void ticker_start_timer(struct hrtimer *timer, u64 at_ns)
 {
 	hrtimer_start(timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_PINNED_HARD);
 }
 
 /* For the next tick: what does not go on by itself. */
-static void tick_ticker_arm(struct tick_ticker *ticker,
-			    struct tick_instant now)
+static void ticker_arm_next(struct ticker *ticker,
+			    struct ticker_instant now)
 {
-	const struct tick_config *config = &ticker->config;
-	const struct tick_timeline *timeline = &ticker->timeline;
+	const struct ticker_config *config = &ticker->config;
+	const struct ticker_timeline *timeline = &ticker->timeline;
 	unsigned long delay;
 
 	lockdep_assert_held(&ticker->lock);
 
-	if (!tick_ticker_is_monotonic(ticker) && now.ns < timeline->due_ns)
+	if (!ticker_is_monotonic(ticker) && now.ns < timeline->due_ns)
 		ticker->clock_offset_ns = now.ns - now.mono_ns;
-	if (ticker->home != smp_processor_id()) {
+	if (ticker->cpu != smp_processor_id()) {
 		/* It was moved while this tick was under way. */
-		tick_place_arm(ticker);
+		ticker_place_arm(ticker);
 		return;
 	}
 	if (config->stall_ms)
-		tick_ticker_start_timer(&ticker->watch,
-					timeline->late_from_ns +
-					tick_ticker_stall_ns(ticker) + 1);
-	if (ticker->alarm_repeats)
+		ticker_start_timer(&ticker->watchdog,
+				   timeline->first_due_ns +
+				   ticker_stall_ns(ticker) + 1);
+	if (ticker->timer_restarts)
 		return;
-	if (!config->precise) {
-		delay = tick_wheel_delay(timeline->due_ns > now.ns ?
-					 timeline->due_ns - now.ns : 0);
-		if (!tick_ticker_is_monotonic(ticker))
-			delay = min_t(unsigned long, delay, TICK_LOOK_JIFFIES);
-		mod_delayed_work_on(ticker->home, tick_wq, &ticker->work, delay);
+	if (config->timer == TICKER_TIMER_WHEEL) {
+		delay = ticker_wheel_delay(timeline->due_ns > now.ns ?
+					   timeline->due_ns - now.ns : 0);
+		if (!ticker_is_monotonic(ticker))
+			delay = min_t(unsigned long, delay, TICKER_CLOCK_RECHECK_JIFFIES);
+		mod_delayed_work_on(ticker->cpu, ticker_wq, &ticker->work, delay);
 		return;
 	}
 	/* Only a clock that can be set back takes the alarm with it. */
-	if (config->clock == TICK_CLOCK_REALTIME)
-		mod_delayed_work_on(ticker->home, tick_wq, &ticker->work,
-				    TICK_LOOK_JIFFIES);
-	tick_ticker_start_timer(&ticker->alarm, timeline->due_ns);
+	if (config->clock == TICKER_CLOCK_REALTIME)
+		mod_delayed_work_on(ticker->cpu, ticker_wq, &ticker->work,
+				    TICKER_CLOCK_RECHECK_JIFFIES);
+	ticker_start_timer(&ticker->timer, timeline->due_ns);
 }
 
 /* Everything, at the CPU where the ticker is placed. */
-static void tick_ticker_arm_all(struct tick_ticker *ticker)
+static void ticker_arm_all(struct ticker *ticker)
 {
-	struct tick_instant now = tick_ticker_instant(ticker);
+	struct ticker_instant now = ticker_read_clocks(ticker);
 
-	if (ticker->alarm_repeats && ticker->home == smp_processor_id())
-		tick_ticker_start_timer(&ticker->alarm,
-					ticker->timeline.due_ns);
-	tick_ticker_arm(ticker, now);
+	if (ticker->timer_restarts && ticker->cpu == smp_processor_id())
+		ticker_start_timer(&ticker->timer,
+				   ticker->timeline.due_ns);
+	ticker_arm_next(ticker, now);
 }
 
 /**
- * tick_ticker_arm_here() - arm the timers of a ticker that was placed here
+ * ticker_arm_here() - arm the timers of a ticker that was placed here
  * @ticker: the ticker
  *
  * They may still be armed on the CPU where it was before, and running there: an
@@ -158,36 +158,36 @@ static void tick_ticker_arm_all(struct tick_ticker *ticker)
  *
  * Context: interrupts off, nothing locked; on the CPU where the ticker is placed.
  */
-void tick_ticker_arm_here(struct tick_ticker *ticker)
+void ticker_arm_here(struct ticker *ticker)
 {
-	hrtimer_cancel(&ticker->watch);
-	hrtimer_cancel(&ticker->alarm);
+	hrtimer_cancel(&ticker->watchdog);
+	hrtimer_cancel(&ticker->timer);
 
 	raw_spin_lock(&ticker->lock);
 	if (ticker->armed)
-		tick_ticker_arm_all(ticker);
+		ticker_arm_all(ticker);
 	raw_spin_unlock(&ticker->lock);
 }
 
-static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
+static enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 {
-	struct tick_ticker *ticker = container_of(timer, struct tick_ticker,
-						  alarm);
+	struct ticker *ticker = container_of(timer, struct ticker,
+					     timer);
 	u64 period_ns = ticker->timeline.period_ns;
-	struct tick_instant now = tick_ticker_instant(ticker);
-	int home = READ_ONCE(ticker->home);
+	struct ticker_instant now = ticker_read_clocks(ticker);
+	int cpu = READ_ONCE(ticker->cpu);
 	u64 next_ns;
 
 	/* If the tick of an earlier deadline is overdue, it is about that one. */
-	if (!atomic64_read(&ticker->alarm_ns))
-		atomic64_set(&ticker->alarm_ns, now.mono_ns);
-	if (!ticker->alarm_repeats) {
+	if (!atomic64_read(&ticker->timer_fired_ns))
+		atomic64_set(&ticker->timer_fired_ns, now.mono_ns);
+	if (!ticker->timer_restarts) {
 		/* It is pending if it is to look at the clock: now, not later. */
-		mod_delayed_work_on(home, tick_wq, &ticker->work, 0);
+		mod_delayed_work_on(cpu, ticker_wq, &ticker->work, 0);
 		return HRTIMER_NORESTART;
 	}
 
-	queue_work_on(home, tick_wq, &ticker->work.work);
+	queue_work_on(cpu, ticker_wq, &ticker->work.work);
 	/*
 	 * Not hrtimer_forward(): where timers are no finer than the jiffy, it takes
 	 * no shorter step than that, and would leave the timeline.
@@ -200,15 +200,15 @@ static enum hrtimer_restart tick_ticker_alarm(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-static void tick_ticker_work(struct work_struct *work)
+static void ticker_work_fn(struct work_struct *work)
 {
-	struct tick_ticker *ticker = container_of(to_delayed_work(work),
-						  struct tick_ticker, work);
-	struct tick_counts *counts = &ticker->counts;
+	struct ticker *ticker = container_of(to_delayed_work(work),
+					     struct ticker, work);
+	struct ticker_counts *counts = &ticker->counts;
 	bool notify, stall = false, recovered = false;
 	struct sched_tick_info info;
-	struct tick_instant now;
-	u64 reached_ns, alarm_ns;
+	struct ticker_instant now;
+	u64 reached_ns, timer_fired_ns;
 
 	raw_spin_lock_irq(&ticker->lock);
 	if (!ticker->armed) {
@@ -216,36 +216,36 @@ static void tick_ticker_work(struct work_struct *work)
 		return;
 	}
 
-	now = tick_ticker_instant(ticker);
+	now = ticker_read_clocks(ticker);
 	if (now.ns < ticker->timeline.due_ns) {
 		/* An alarm that came while its deadline was being missed. */
-		atomic64_set(&ticker->alarm_ns, 0);
-		tick_timeline_rewind(&ticker->timeline, now.ns);
-		tick_ticker_arm(ticker, now);
+		atomic64_set(&ticker->timer_fired_ns, 0);
+		ticker_timeline_rewind(&ticker->timeline, now.ns);
+		ticker_arm_next(ticker, now);
 		raw_spin_unlock_irq(&ticker->lock);
 		return;
 	}
 
 	WRITE_ONCE(ticker->running, true);
 	counts->counter++;
-	alarm_ns = atomic64_xchg(&ticker->alarm_ns, 0);
-	reached_ns = tick_ticker_reached(ticker, now, alarm_ns);
-	tick_ticker_describe(ticker, &info, now, reached_ns);
+	timer_fired_ns = atomic64_xchg(&ticker->timer_fired_ns, 0);
+	reached_ns = ticker_reached_ns(ticker, now, timer_fired_ns);
+	ticker_fill_info(ticker, &info, now, reached_ns);
 	ticker->missed_reported = counts->missed;
 	/* All that was missed is settled. */
-	tick_timeline_tick(&ticker->timeline, now.ns);
+	ticker_timeline_advance(&ticker->timeline, now.ns);
 
-	if (!ticker->alarm_suffices || ticker->home != smp_processor_id())
-		tick_ticker_arm(ticker, now);
+	if (!ticker->timer_suffices || ticker->cpu != smp_processor_id())
+		ticker_arm_next(ticker, now);
 
-	if (alarm_ns >= reached_ns && alarm_ns <= now.mono_ns)
-		tick_lateness_add(&counts->alarm_lateness,
-				  alarm_ns - reached_ns);
-	tick_lateness_add(&counts->lateness, info.lateness_ns);
+	if (timer_fired_ns >= reached_ns && timer_fired_ns <= now.mono_ns)
+		ticker_lateness_add(&counts->timer_lateness,
+				    timer_fired_ns - reached_ns);
+	ticker_lateness_add(&counts->lateness, info.lateness_ns);
 	if (ticker->config.stall_ms || ticker->stalled) {
-		stall = tick_ticker_begin_stall(ticker, info.lateness_ns,
-						smp_processor_id());
-		recovered = tick_ticker_end_stall(ticker, info.lateness_ns);
+		stall = ticker_begin_stall(ticker, info.lateness_ns,
+					   smp_processor_id());
+		recovered = ticker_end_stall(ticker, info.lateness_ns);
 	}
 	notify = ticker->config.notify;
 	raw_spin_unlock_irq(&ticker->lock);
@@ -254,15 +254,15 @@ static void tick_ticker_work(struct work_struct *work)
 		trace_sched_tick_missed(&info);
 	trace_sched_tick_tick(&info);
 	if (notify)
-		tick_waker_wake(ticker->event, &ticker->event->counter);
+		ticker_waker_wake(ticker->event, &ticker->event->counter);
 	if (stall)
-		tick_event_stall(ticker, &info);
+		ticker_event_stall(ticker, &info);
 	else if (recovered)
-		tick_event_tell(ticker);
+		ticker_event_queue(ticker);
 	if (!list_empty(&ticker->subscribers))
-		tick_ticker_call(ticker, &info);
+		ticker_call_subscribers(ticker, &info);
 
-	/* What the tick did comes before. Pairs with tick_ticker_halt(). */
+	/* What the tick did comes before. Pairs with ticker_halt(). */
 	smp_store_release(&ticker->running, false);
 	/* A waiter sets @halting and loads @running; this is the other way round. */
 	smp_mb();
@@ -270,14 +270,14 @@ static void tick_ticker_work(struct work_struct *work)
 		wake_up_var(&ticker->running);
 }
 
-static bool tick_ticker_is_running(struct tick_ticker *ticker)
+static bool ticker_is_running(struct ticker *ticker)
 {
-	/* What the tick did comes before. Pairs with tick_ticker_work(). */
+	/* What the tick did comes before. Pairs with ticker_work_fn(). */
 	return smp_load_acquire(&ticker->running);
 }
 
 /**
- * tick_ticker_halt() - keep a ticker from ticking
+ * ticker_halt() - keep a ticker from ticking
  * @ticker: the ticker
  *
  * When it has succeeded, no tick runs, none will, and nothing is armed, whatever
@@ -291,9 +291,9 @@ static bool tick_ticker_is_running(struct tick_ticker *ticker)
  * Context: may sleep; waits for a tick that is running. Under @control, or
  * when nobody else can reach the ticker. Not from the tick.
  * Return: 0, or -EINTR if the process was killed while it waited. Then a tick runs,
- * and tick_ticker_resume() is to follow.
+ * and ticker_resume() is to follow.
  */
-int tick_ticker_halt(struct tick_ticker *ticker)
+int ticker_halt(struct ticker *ticker)
 {
 	int err;
 
@@ -301,9 +301,9 @@ int tick_ticker_halt(struct tick_ticker *ticker)
 	ticker->armed = false;
 	raw_spin_unlock_irq(&ticker->lock);
 
-	tick_place_forget(ticker);
-	hrtimer_cancel(&ticker->watch);
-	hrtimer_cancel(&ticker->alarm);
+	ticker_place_forget(ticker);
+	hrtimer_cancel(&ticker->watchdog);
+	hrtimer_cancel(&ticker->timer);
 	if (ticker->dying) {
 		cancel_delayed_work_sync(&ticker->work);
 		return 0;
@@ -312,113 +312,115 @@ int tick_ticker_halt(struct tick_ticker *ticker)
 
 	WRITE_ONCE(ticker->halting, true);
 	err = wait_var_event_killable(&ticker->running,
-				      !tick_ticker_is_running(ticker));
+				      !ticker_is_running(ticker));
 	WRITE_ONCE(ticker->halting, false);
 	return err ? -EINTR : 0;
 }
 
 /**
- * tick_ticker_resume() - let a halted ticker tick on, on the same timeline
+ * ticker_resume() - let a halted ticker tick on, on the same timeline
  * @ticker: the ticker, enabled
  *
  * Context: under @control, cpus_read_lock() and @lock.
  */
-void tick_ticker_resume(struct tick_ticker *ticker)
+void ticker_resume(struct ticker *ticker)
 {
+	const struct ticker_config *config = &ticker->config;
+
 	lockdep_assert_held(&ticker->lock);
 
 	ticker->armed = true;
-	tick_place_enter(ticker);
+	ticker_place_enter(ticker);
 	/*
 	 * A timer that restarts itself halves the programming of the clock event
 	 * device. But on a clock that is set back it would be late.
 	 */
-	ticker->alarm_repeats = ticker->config.precise &&
-				ticker->config.clock != TICK_CLOCK_REALTIME;
-	ticker->alarm_suffices = ticker->alarm_repeats &&
-				 !ticker->config.stall_ms &&
-				 tick_ticker_is_monotonic(ticker);
-	tick_ticker_arm_all(ticker);
+	ticker->timer_restarts = config->timer == TICKER_TIMER_HRTIMER &&
+				 config->clock != TICKER_CLOCK_REALTIME;
+	ticker->timer_suffices = ticker->timer_restarts &&
+				 !config->stall_ms &&
+				 ticker_is_monotonic(ticker);
+	ticker_arm_all(ticker);
 }
 
-static void tick_ticker_setup_timers(struct tick_ticker *ticker)
+static void ticker_setup_timers(struct ticker *ticker)
 {
-	clockid_t clock_id = tick_clock_ids[ticker->config.clock];
+	clockid_t clock_id = ticker_clock_ids[ticker->config.clock];
 
-	hrtimer_setup(&ticker->alarm, tick_ticker_alarm, clock_id,
+	hrtimer_setup(&ticker->timer, ticker_timer_fn, clock_id,
 		      HRTIMER_MODE_ABS_HARD);
-	hrtimer_setup(&ticker->watch, tick_ticker_watch, clock_id,
+	hrtimer_setup(&ticker->watchdog, ticker_watchdog_fn, clock_id,
 		      HRTIMER_MODE_ABS_HARD);
 }
 
 /**
- * tick_ticker_start() - let a halted ticker tick on a new timeline from now
+ * ticker_start_timeline() - let a halted ticker tick on a new timeline from now
  * @ticker: the ticker, enabled
  *
  * Context: under @control, cpus_read_lock() and @lock.
  */
-void tick_ticker_start(struct tick_ticker *ticker)
+void ticker_start_timeline(struct ticker *ticker)
 {
-	const struct tick_config *config = &ticker->config;
-	u64 phase_ns = TICK_PHASE_NONE;
+	const struct ticker_config *config = &ticker->config;
+	u64 phase_ns = TICKER_PHASE_NONE;
 
 	lockdep_assert_held(&ticker->lock);
 
 	if (config->phase_ms >= 0)
 		phase_ns = (u64)config->phase_ms * NSEC_PER_MSEC;
-	tick_timeline_start(&ticker->timeline,
-			    (u64)config->period_ms * NSEC_PER_MSEC, phase_ns,
-			    tick_ticker_now(ticker));
-	atomic64_set(&ticker->alarm_ns, 0);
-	tick_ticker_setup_timers(ticker);
-	tick_ticker_resume(ticker);
+	ticker_timeline_start(&ticker->timeline,
+			      (u64)config->period_ms * NSEC_PER_MSEC, phase_ns,
+			      ticker_read_clock(ticker));
+	atomic64_set(&ticker->timer_fired_ns, 0);
+	ticker_setup_timers(ticker);
+	ticker_resume(ticker);
 }
 
 /**
- * tick_ticker_stop() - end the timeline of a halted ticker
+ * ticker_end_timeline() - end the timeline of a halted ticker
  * @ticker: the ticker, enabled
  *
  * A tick that was overdue is missed, and the stall that it was is over.
  *
  * Context: under @control and @lock.
- * Return: whether a stall is over, of which tick_event_tell() is to tell.
+ * Return: whether a stall is over, of which ticker_event_queue() is to tell.
  */
-bool tick_ticker_stop(struct tick_ticker *ticker)
+bool ticker_end_timeline(struct ticker *ticker)
 {
-	struct tick_instant now = tick_ticker_instant(ticker);
+	struct ticker_instant now = ticker_read_clocks(ticker);
 	u64 late_ns = 0;
 
 	lockdep_assert_held(&ticker->lock);
 
 	/* Unless its clock was set back meanwhile, it is past the deadline. */
-	if (ticker->stalled && now.ns >= ticker->timeline.late_from_ns)
+	if (ticker->stalled && now.ns >= ticker->timeline.first_due_ns)
 		late_ns = now.mono_ns -
-			  tick_ticker_reached(ticker, now,
-					      atomic64_read(&ticker->alarm_ns));
-	ticker->counts.missed += tick_timeline_stop(&ticker->timeline, now.ns);
-	return tick_ticker_end_stall(ticker, late_ns);
+			  ticker_reached_ns(ticker, now,
+					    atomic64_read(&ticker->timer_fired_ns));
+	ticker->counts.missed += ticker_timeline_end(&ticker->timeline, now.ns);
+	return ticker_end_stall(ticker, late_ns);
 }
 
 /**
- * tick_ticker_setup() - make a new ticker's work and timers ready
+ * ticker_setup() - make a new ticker's work and timers ready
  * @ticker: the ticker, whose config is set
  */
-void tick_ticker_setup(struct tick_ticker *ticker)
+void ticker_setup(struct ticker *ticker)
 {
-	INIT_DELAYED_WORK(&ticker->work, tick_ticker_work);
+	INIT_DELAYED_WORK(&ticker->work, ticker_work_fn);
 	spin_lock_init(&ticker->subscribers_lock);
 	INIT_LIST_HEAD(&ticker->subscribers);
 	INIT_LIST_HEAD(&ticker->place_node);
-	ticker->home = -1;
-	tick_ticker_setup_timers(ticker);
+	ticker->cpu = -1;
+	ticker_setup_timers(ticker);
 }
 
 /**
- * tick_tick_init() - make ready for the first ticker
+ * ticker_work_init() - make ready for the first ticker
  *
  * Return: 0 or a negative error code.
  */
-int tick_tick_init(void)
+int ticker_work_init(void)
 {
 	/*
 	 * Per CPU: a worker on the CPU that took the alarm's interrupt needs no
@@ -428,15 +430,15 @@ int tick_tick_init(void)
 	 * for others whose subscribers sleep. A short name: at every run the
 	 * kernel copies it, letter by letter.
 	 */
-	tick_wq = alloc_workqueue("tick", WQ_PERCPU | WQ_HIGHPRI,
-				  WQ_MAX_ACTIVE);
-	return tick_wq ? 0 : -ENOMEM;
+	ticker_wq = alloc_workqueue("sched_tick", WQ_PERCPU | WQ_HIGHPRI,
+				    WQ_MAX_ACTIVE);
+	return ticker_wq ? 0 : -ENOMEM;
 }
 
 /**
- * tick_tick_exit() - undo tick_tick_init(), when the last ticker is released
+ * ticker_work_exit() - undo ticker_work_init(), when the last ticker is released
  */
-void tick_tick_exit(void)
+void ticker_work_exit(void)
 {
-	destroy_workqueue(tick_wq);
+	destroy_workqueue(ticker_wq);
 }

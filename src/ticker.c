@@ -16,35 +16,35 @@
 #include "place.h"
 #include "ticker.h"
 
-const struct tick_config tick_config_default = {
+const struct ticker_config ticker_config_default = {
 	.period_ms = 1000,
-	.precise = 1,
-	.clock = TICK_CLOCK_MONOTONIC,
+	.timer = TICKER_TIMER_HRTIMER,
+	.clock = TICKER_CLOCK_MONOTONIC,
 	.phase_ms = -1,
 	.cpu = -1,
 };
 
-static const struct kobj_type *tick_ktype;
-static int tick_cpuhp_state;
+static const struct kobj_type *ticker_ktype;
+static int ticker_cpuhp_state;
 
 /*
  * Nothing of it is in sysfs: the folder of its name is the default ticker's, and
  * a kset has no events itself. It only is what the events of its members, the
  * tickers, call their SUBSYSTEM.
  */
-static struct kset *tick_kset;
+static struct kset *ticker_kset;
 
 /* One for all that is not released, tickers and kset, and one for the module. */
-static struct kref tick_live;
-static DECLARE_COMPLETION(tick_all_released);
+static struct kref ticker_live;
+static DECLARE_COMPLETION(ticker_all_released);
 
-static void tick_live_end(struct kref *kref)
+static void ticker_complete_release(struct kref *kref)
 {
-	complete(&tick_all_released);
+	complete(&ticker_all_released);
 }
 
 /**
- * tick_ticker_snapshot() - read everything at one instant
+ * ticker_read_snapshot() - read everything at one instant
  * @ticker: the ticker
  * @snapshot: where to
  *
@@ -53,90 +53,90 @@ static void tick_live_end(struct kref *kref)
  *
  * Context: process context; does not sleep.
  */
-void tick_ticker_snapshot(struct tick_ticker *ticker,
-			  struct tick_snapshot *snapshot)
+void ticker_read_snapshot(struct ticker *ticker,
+			  struct ticker_snapshot *snapshot)
 {
 	raw_spin_lock_irq(&ticker->lock);
 	if (ticker->config.enabled)
 		ticker->counts.missed +=
-			tick_timeline_settle(&ticker->timeline,
-					     tick_ticker_now(ticker));
+			ticker_timeline_count_missed(&ticker->timeline,
+						     ticker_read_clock(ticker));
 	snapshot->config = ticker->config;
 	snapshot->counts = ticker->counts;
 	raw_spin_unlock_irq(&ticker->lock);
 }
 
-static int tick_ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
+static int ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
 {
-	struct tick_ticker *ticker = hlist_entry(node, struct tick_ticker,
-						 cpuhp_node);
+	struct ticker *ticker = hlist_entry(node, struct ticker,
+					    cpuhp_node);
 	unsigned long flags;
 	bool moved;
 
 	raw_spin_lock_irqsave(&ticker->lock, flags);
-	moved = tick_place_cpu_up(ticker, cpu);
+	moved = ticker_place_cpu_up(ticker, cpu);
 	raw_spin_unlock(&ticker->lock);
 	if (moved)
-		tick_ticker_arm_here(ticker);
+		ticker_arm_here(ticker);
 	local_irq_restore(flags);
 	return 0;
 }
 
-static int tick_ticker_cpu_down(unsigned int cpu, struct hlist_node *node)
+static int ticker_cpu_down(unsigned int cpu, struct hlist_node *node)
 {
-	struct tick_ticker *ticker = hlist_entry(node, struct tick_ticker,
-						 cpuhp_node);
+	struct ticker *ticker = hlist_entry(node, struct ticker,
+					    cpuhp_node);
 
 	raw_spin_lock_irq(&ticker->lock);
-	tick_place_cpu_down(ticker, cpu);
+	ticker_place_cpu_down(ticker, cpu);
 	raw_spin_unlock_irq(&ticker->lock);
 	return 0;
 }
 
 /**
- * tick_ticker_release() - free a ticker; for the ktype alone
+ * ticker_release() - free a ticker; for the ktype alone
  * @kobj: its kobject
  *
- * tick_ticker_destroy() has stopped the work long before; flushing it again
+ * ticker_destroy() has stopped the work long before; flushing it again
  * finds nothing, unless someone broke that, and then it saves the day.
  *
  * Context: may sleep. Never from the tick, which holds no reference.
  */
-void tick_ticker_release(struct kobject *kobj)
+void ticker_release(struct kobject *kobj)
 {
-	struct tick_ticker *ticker = to_tick_ticker(kobj);
+	struct ticker *ticker = to_ticker(kobj);
 
 	ticker->dying = true;
-	tick_ticker_halt(ticker);
-	tick_event_cancel(ticker);
+	ticker_halt(ticker);
+	ticker_event_cancel(ticker);
 	mutex_destroy(&ticker->control);
 	kfree(ticker->event);
 	kfree(ticker);
-	kref_put(&tick_live, tick_live_end);
+	kref_put(&ticker_live, ticker_complete_release);
 }
 
 /**
- * tick_ticker_create() - make a ticker, and start it if its config says so
- * @name: what tracepoints call it, at most TICK_NAME_LEN bytes
+ * ticker_create() - make a ticker, and start it if its config says so
+ * @name: what tracepoints call it, at most TICKER_NAME_LEN bytes
  * @dirname: what its folder is called
  * @parent: where its folder goes
  * @config: its settings, each in range
  *
  * Context: may sleep.
- * Return: the ticker, to be given to tick_ticker_destroy(), or an ERR_PTR().
+ * Return: the ticker, to be given to ticker_destroy(), or an ERR_PTR().
  */
-struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
-				       struct kobject *parent,
-				       const struct tick_config *config)
+struct ticker *ticker_create(const char *name, const char *dirname,
+			     struct kobject *parent,
+			     const struct ticker_config *config)
 {
-	struct tick_ticker *ticker;
+	struct ticker *ticker;
 	int err;
 
 	ticker = kzalloc(sizeof(*ticker), GFP_KERNEL);
 	if (!ticker)
 		return ERR_PTR(-ENOMEM);
 	/* That it is enabled from birth on is no change. */
-	err = tick_event_setup(ticker, config->enabled);
+	err = ticker_event_setup(ticker, config->enabled);
 	if (err) {
 		kfree(ticker);
 		return ERR_PTR(err);
@@ -147,15 +147,15 @@ struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
 	raw_spin_lock_init(&ticker->lock);
 	ticker->config = *config;
 	ticker->config.enabled = 0;
-	tick_ticker_setup(ticker);
+	ticker_setup(ticker);
 
 	/* From here on the release frees it. */
-	kref_get(&tick_live);
-	tick_kobject_init(&ticker->kobj, tick_ktype);
-	ticker->kobj.kset = tick_kset;
+	kref_get(&ticker_live);
+	ticker_kobject_init(&ticker->kobj, ticker_ktype);
+	ticker->kobj.kset = ticker_kset;
 
 	/* Before the files are there: a store may name a CPU at once. */
-	err = cpuhp_state_add_instance_nocalls(tick_cpuhp_state,
+	err = cpuhp_state_add_instance_nocalls(ticker_cpuhp_state,
 					       &ticker->cpuhp_node);
 	if (err)
 		goto err_put;
@@ -168,7 +168,7 @@ struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
 		ticker->event->enabled.node = sysfs_get_dirent(ticker->kobj.sd,
 							       "enabled");
 		kobject_uevent(&ticker->kobj, KOBJ_ADD);
-		tick_ticker_set_enabled(ticker, config->enabled);
+		ticker_set_enabled(ticker, config->enabled);
 	}
 	mutex_unlock(&ticker->control);
 	if (err)
@@ -176,7 +176,7 @@ struct tick_ticker *tick_ticker_create(const char *name, const char *dirname,
 	return ticker;
 
 err_cpuhp:
-	cpuhp_state_remove_instance_nocalls(tick_cpuhp_state,
+	cpuhp_state_remove_instance_nocalls(ticker_cpuhp_state,
 					    &ticker->cpuhp_node);
 err_put:
 	kobject_put(&ticker->kobj);
@@ -184,44 +184,44 @@ err_put:
 }
 
 /**
- * tick_ticker_destroy() - stop a ticker and take its files away
+ * ticker_destroy() - stop a ticker and take its files away
  * @ticker: the ticker; gone, for the caller, when this returns
  *
  * Context: may sleep; waits for a tick that is running and for readers and
  * writers that are inside. Not from the tick, nor under a lock that it takes.
  */
-void tick_ticker_destroy(struct tick_ticker *ticker)
+void ticker_destroy(struct ticker *ticker)
 {
 	mutex_lock(&ticker->control);
 	raw_spin_lock_irq(&ticker->lock);
 	ticker->dying = true;
 	raw_spin_unlock_irq(&ticker->lock);
-	tick_ticker_set_enabled(ticker, 0);
+	ticker_set_enabled(ticker, 0);
 	mutex_unlock(&ticker->control);
 	/* What it had to tell is overtaken by the removal. */
-	tick_event_cancel(ticker);
+	ticker_event_cancel(ticker);
 
 	/* Before its parent may go: older kernels send it when it is released. */
 	kobject_uevent(&ticker->kobj, KOBJ_REMOVE);
 	kobject_del(&ticker->kobj);
-	cpuhp_state_remove_instance_nocalls(tick_cpuhp_state,
+	cpuhp_state_remove_instance_nocalls(ticker_cpuhp_state,
 					    &ticker->cpuhp_node);
-	tick_waker_end(ticker->event);
+	ticker_waker_end(ticker->event);
 	kobject_put(&ticker->kobj);
 }
 
-static void tick_kset_release(struct kobject *kobj)
+static void ticker_kset_release(struct kobject *kobj)
 {
 	kfree(to_kset(kobj));
-	kref_put(&tick_live, tick_live_end);
+	kref_put(&ticker_live, ticker_complete_release);
 }
 
-static const struct kobj_type tick_kset_ktype = {
-	.release = tick_kset_release,
+static const struct kobj_type ticker_kset_ktype = {
+	.release = ticker_kset_release,
 };
 
 /* kset_init() is not exported; kset_register() would make a folder. */
-static struct kset *tick_kset_create(void)
+static struct kset *ticker_kset_create(void)
 {
 	struct kset *kset = kzalloc(sizeof(*kset), GFP_KERNEL);
 
@@ -229,8 +229,8 @@ static struct kset *tick_kset_create(void)
 		return NULL;
 	INIT_LIST_HEAD(&kset->list);
 	spin_lock_init(&kset->list_lock);
-	kref_get(&tick_live);
-	tick_kobject_init(&kset->kobj, &tick_kset_ktype);
+	kref_get(&ticker_live);
+	ticker_kobject_init(&kset->kobj, &ticker_kset_ktype);
 	if (kobject_set_name(&kset->kobj, "sched_tick")) {
 		kset_put(kset);
 		return NULL;
@@ -238,14 +238,14 @@ static struct kset *tick_kset_create(void)
 	return kset;
 }
 
-static void tick_ticker_wait_released(void)
+static void ticker_wait_released(void)
 {
-	kref_put(&tick_live, tick_live_end);
-	wait_for_completion(&tick_all_released);
+	kref_put(&ticker_live, ticker_complete_release);
+	wait_for_completion(&ticker_all_released);
 	/*
 	 * The release that completed it may have been preempted before it
 	 * returned, and its code is about to be freed; so may the last
-	 * tick_trace_release(). Neither sleeps after that point, so once every
+	 * ticker_trace_put(). Neither sleeps after that point, so once every
 	 * task has scheduled of its own accord or been in user mode, none is
 	 * left inside.
 	 */
@@ -253,34 +253,34 @@ static void tick_ticker_wait_released(void)
 }
 
 /**
- * tick_ticker_init() - make ready for tick_ticker_create()
- * @ktype: the type of every ticker's kobject, with tick_ticker_release()
+ * ticker_init() - make ready for ticker_create()
+ * @ktype: the type of every ticker's kobject, with ticker_release()
  *
  * Return: 0 or a negative error code.
  */
-int tick_ticker_init(const struct kobj_type *ktype)
+int ticker_init(const struct kobj_type *ktype)
 {
 	int err;
 
-	tick_ktype = ktype;
-	kref_init(&tick_live);
-	tick_place_init();
+	ticker_ktype = ktype;
+	kref_init(&ticker_live);
+	ticker_place_init();
 
-	err = tick_tick_init();
+	err = ticker_work_init();
 	if (err)
 		return err;
-	err = tick_event_init();
+	err = ticker_event_init();
 	if (err)
 		goto err_tick;
 
 	err = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN, "sched_tick:online",
-				      tick_ticker_cpu_up, tick_ticker_cpu_down);
+				      ticker_cpu_up, ticker_cpu_down);
 	if (err < 0)
 		goto err_event;
-	tick_cpuhp_state = err;
+	ticker_cpuhp_state = err;
 
-	tick_kset = tick_kset_create();
-	if (!tick_kset) {
+	ticker_kset = ticker_kset_create();
+	if (!ticker_kset) {
 		err = -ENOMEM;
 		goto err_kset;
 	}
@@ -288,28 +288,28 @@ int tick_ticker_init(const struct kobj_type *ktype)
 
 err_kset:
 	/* Its name may have been what memory was short for. */
-	tick_ticker_wait_released();
-	cpuhp_remove_multi_state(tick_cpuhp_state);
+	ticker_wait_released();
+	cpuhp_remove_multi_state(ticker_cpuhp_state);
 err_event:
-	tick_event_exit();
+	ticker_event_exit();
 err_tick:
-	tick_tick_exit();
+	ticker_work_exit();
 	return err;
 }
 
 /**
- * tick_ticker_exit() - undo tick_ticker_init(), when no ticker is left
+ * ticker_exit() - undo ticker_init(), when no ticker is left
  *
  * Waits until the last ticker is released, which may be later than the last
- * tick_ticker_destroy().
+ * ticker_destroy().
  */
-void tick_ticker_exit(void)
+void ticker_exit(void)
 {
-	kset_put(tick_kset);
-	tick_ticker_wait_released();
+	kset_put(ticker_kset);
+	ticker_wait_released();
 
-	cpuhp_remove_multi_state(tick_cpuhp_state);
-	tick_event_exit();
-	tick_tick_exit();
-	tick_place_exit();
+	cpuhp_remove_multi_state(ticker_cpuhp_state);
+	ticker_event_exit();
+	ticker_work_exit();
+	ticker_place_exit();
 }

@@ -14,8 +14,8 @@
 
 #include "ticker.h"
 
-int tick_trace_hold(void);
-void tick_trace_release(void);
+int ticker_trace_get(void);
+void ticker_trace_put(void);
 
 DECLARE_EVENT_CLASS(sched_tick_class,
 
@@ -24,7 +24,7 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 	TP_ARGS(info),
 
 	TP_STRUCT__entry(
-		__array(char, ticker, TICK_NAME_LEN + 1)
+		__array(char, ticker, TICKER_NAME_LEN + 1)
 		__field(u64, counter)
 		__field(u64, deadline_ns)
 		__field(u64, now_ns)
@@ -33,7 +33,7 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 	),
 
 	TP_fast_assign(
-		strscpy(__entry->ticker, info->ticker, TICK_NAME_LEN + 1);
+		strscpy(__entry->ticker, info->ticker, TICKER_NAME_LEN + 1);
 		__entry->counter = info->counter;
 		__entry->deadline_ns = info->deadline_ns;
 		__entry->now_ns = info->now_ns;
@@ -53,7 +53,7 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
 
 	TP_ARGS(info),
 
-	tick_trace_hold, tick_trace_release
+	ticker_trace_get, ticker_trace_put
 );
 
 /* The same, of ticks only before which periods were missed. */
@@ -63,7 +63,7 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_missed,
 
 	TP_ARGS(info),
 
-	tick_trace_hold, tick_trace_release
+	ticker_trace_get, ticker_trace_put
 );
 
 /*
@@ -76,7 +76,7 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_stall,
 
 	TP_ARGS(info),
 
-	tick_trace_hold, tick_trace_release
+	ticker_trace_get, ticker_trace_put
 );
 
 #endif /* SCHED_TICK_TRACE_H */

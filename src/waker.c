@@ -15,10 +15,10 @@
 
 #include "ticker.h"
 
-#define TICK_WAKER_PAUSES	200
-#define TICK_WAKER_PAUSE_MAX_NS	(10 * NSEC_PER_SEC)
+#define TICKER_WAKER_PAUSES	200
+#define TICKER_WAKER_PAUSE_MAX_NS	(10 * NSEC_PER_SEC)
 
-static void tick_waker_wake_now(struct tick_waker *waker, u64 now_ns)
+static void ticker_waker_wake_now(struct ticker_waker *waker, u64 now_ns)
 {
 	u64 took_ns, pause_ns;
 
@@ -27,73 +27,73 @@ static void tick_waker_wake_now(struct tick_waker *waker, u64 now_ns)
 	sysfs_notify_dirent(waker->node);
 	took_ns = ktime_get_ns() - now_ns;
 	/* Once is no evidence: something may have taken the CPU meanwhile. */
-	pause_ns = TICK_WAKER_PAUSES *
+	pause_ns = TICKER_WAKER_PAUSES *
 		   min(took_ns, (u64)atomic64_xchg(&waker->took_ns, took_ns));
 	atomic64_set(&waker->again_ns, now_ns + took_ns +
-		     min_t(u64, pause_ns, TICK_WAKER_PAUSE_MAX_NS));
+		     min_t(u64, pause_ns, TICKER_WAKER_PAUSE_MAX_NS));
 }
 
-static void tick_waker_defer(struct tick_event *event, u64 left_ns)
+static void ticker_waker_defer(struct ticker_event *event, u64 left_ns)
 {
-	queue_delayed_work(tick_event_wq, &event->wake_work,
+	queue_delayed_work(ticker_event_wq, &event->wake_work,
 			   nsecs_to_jiffies(left_ns) + 1);
 }
 
 /**
- * tick_waker_wake() - wake those who poll on a file, now or after the pause
+ * ticker_waker_wake() - wake those who poll on a file, now or after the pause
  * @event: the reports of the ticker
  * @waker: one of its files
  *
  * Context: process context.
  */
-void tick_waker_wake(struct tick_event *event, struct tick_waker *waker)
+void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker)
 {
 	u64 again_ns = atomic64_read(&waker->again_ns);
 	u64 now_ns = ktime_get_ns();
 
 	if (now_ns >= again_ns) {
-		tick_waker_wake_now(waker, now_ns);
+		ticker_waker_wake_now(waker, now_ns);
 		return;
 	}
 	atomic_set(&waker->deferred, 1);
-	tick_waker_defer(event, again_ns - now_ns);
+	ticker_waker_defer(event, again_ns - now_ns);
 }
 
-static void tick_waker_work(struct work_struct *work)
+static void ticker_waker_work_fn(struct work_struct *work)
 {
-	struct tick_event *event = container_of(to_delayed_work(work),
-						struct tick_event, wake_work);
+	struct ticker_event *event = container_of(to_delayed_work(work),
+						  struct ticker_event, wake_work);
 
 	/* If it comes too early for one of them, that is deferred again. */
 	if (atomic_read(&event->counter.deferred))
-		tick_waker_wake(event, &event->counter);
+		ticker_waker_wake(event, &event->counter);
 	if (atomic_read(&event->enabled.deferred))
-		tick_waker_wake(event, &event->enabled);
+		ticker_waker_wake(event, &event->enabled);
 }
 
 /**
- * tick_waker_flush() - have nobody woken later for a tick that has run
+ * ticker_waker_flush() - have nobody woken later for a tick that has run
  * @event: the reports of the ticker
  *
  * Context: process context.
  */
-void tick_waker_flush(struct tick_event *event)
+void ticker_waker_flush(struct ticker_event *event)
 {
 	if (atomic_read(&event->counter.deferred))
-		tick_waker_wake_now(&event->counter, ktime_get_ns());
+		ticker_waker_wake_now(&event->counter, ktime_get_ns());
 }
 
 /**
- * tick_waker_setup() - prepare the wake-ups of a new ticker
+ * ticker_waker_setup() - prepare the wake-ups of a new ticker
  * @event: the reports of the ticker, zeroed; the nodes are set when the files exist
  */
-void tick_waker_setup(struct tick_event *event)
+void ticker_waker_setup(struct ticker_event *event)
 {
-	INIT_DELAYED_WORK(&event->wake_work, tick_waker_work);
+	INIT_DELAYED_WORK(&event->wake_work, ticker_waker_work_fn);
 }
 
 /**
- * tick_waker_end() - wake all a last time, after the files are gone
+ * ticker_waker_end() - wake all a last time, after the files are gone
  * @event: the reports of the ticker; nobody else uses them any more
  *
  * sysfs wakes nobody when it removes a file. Who was woken before could find the
@@ -101,7 +101,7 @@ void tick_waker_setup(struct tick_event *event)
  *
  * Context: may sleep.
  */
-void tick_waker_end(struct tick_event *event)
+void ticker_waker_end(struct ticker_event *event)
 {
 	cancel_delayed_work_sync(&event->wake_work);
 	sysfs_notify_dirent(event->counter.node);

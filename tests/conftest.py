@@ -14,10 +14,10 @@ TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "vm"))
 
 import claims  # noqa: E402  pylint: disable=wrong-import-position
-import roots  # noqa: E402  pylint: disable=wrong-import-position
+import rootfs  # noqa: E402  pylint: disable=wrong-import-position
 import vm     # noqa: E402  pylint: disable=wrong-import-position
 
-REFERENCE = roots.REFERENCE
+REFERENCE = rootfs.REFERENCE
 START = time.time()
 
 
@@ -37,7 +37,7 @@ def kernels(config):
     """Those to test on."""
     if config.getoption("kernels"):
         return config.getoption("kernels").split(",")
-    return roots.MATRIX + (roots.MATRIX_LONG if config.getoption("scope") == "long" else [])
+    return rootfs.MATRIX + (rootfs.MATRIX_LONG if config.getoption("scope") == "long" else [])
 
 
 def pytest_generate_tests(metafunc):
@@ -121,7 +121,7 @@ def once(tmp_path_factory, worker_id):
 
     def get(build, kernel):
         kept = folder / f"{build.__name__}-{kernel}"
-        with roots.locked(folder / f"{kept.name}.lock"):
+        with rootfs.locked(folder / f"{kept.name}.lock"):
             if not kept.exists():
                 kept.write_bytes(pickle.dumps(build(kernel)))
         return pickle.loads(kept.read_bytes())
@@ -171,4 +171,4 @@ def pytest_terminal_summary(terminalreporter):
 
 def pytest_report_header(config):
     return (f"kernels {','.join(kernels(config))}, scope {config.getoption('scope')}, "
-            f"{os.cpu_count()} CPUs, cache {roots.cache_dir()}")
+            f"{os.cpu_count()} CPUs, cache {rootfs.cache_dir()}")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-import roots
+import rootfs
 import vm
 from conftest import TOP
 
@@ -29,20 +29,20 @@ def run(*command, **options):
 def test_checkpatch_strict(path):
     """The kernel's own, strict. TRACE_EVENT() is laid out as in the kernel, which checkpatch does not know."""
     ignored = ["--ignore", "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"] if path.name == "trace.h" else []
-    done = run("perl", roots.kernel_scripts() / "checkpatch.pl", "--no-tree", "--strict", "--show-types", "--terse",
+    done = run("perl", rootfs.kernel_scripts() / "checkpatch.pl", "--no-tree", "--strict", "--show-types", "--terse",
                "--no-summary", *ignored, "--file", path)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
 def test_kernel_doc():
     """Every kernel-doc comment names what it describes."""
-    done = run("perl", roots.kernel_scripts() / "kernel-doc", "-none", "-Werror", *MODULE)
+    done = run("perl", rootfs.kernel_scripts() / "kernel-doc", "-none", "-Werror", *MODULE)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
 def test_coccinelle():
     """The scripts of the kernel that need nothing but the file: no OCaml, and no patch mode only."""
-    scripts = [path for path in sorted((roots.kernel_scripts() / "coccinelle").rglob("*.cocci"))
+    scripts = [path for path in sorted((rootfs.kernel_scripts() / "coccinelle").rglob("*.cocci"))
                if "virtual report" in path.read_text("utf-8") and "script:ocaml" not in path.read_text("utf-8")]
     assert len(scripts) > 50
     found = []
@@ -121,9 +121,9 @@ def test_fields_of_stat():
     numbers = {int(re.search(r"LATENESS_BOUNDS\s+(\d+)", sources[name])[1]) + 1 for name in ("src/lateness.h", "tools/stat.h")}
     assert len(numbers) == 1
     buckets = numbers.pop()
-    row = re.findall(r"\blateness->(\w+)", body(sources["src/attrs.c"], "tick_show_stat_lateness"))
+    row = re.findall(r"\blateness->(\w+)", body(sources["src/attrs.c"], "ticker_show_stat_lateness"))
     printed = []
-    for name in re.findall(r"(?:config\.|counts->)(\w+)", body(sources["src/attrs.c"], "tick_show_stat")):
+    for name in re.findall(r"(?:config\.|counts->)(\w+)", body(sources["src/attrs.c"], "ticker_show_stat")):
         printed += [f"{name}/{part}" for part in row] if name.endswith("lateness") else [name]
     parsed = [name.replace(".", "/") for name in re.findall(r"\tFIELD\((.*)\),", sources["tools/stat.c"])]
     for names in (printed, parsed):

@@ -13,7 +13,7 @@
 #include "commands.h"
 #include "settings.h"
 #include "table.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 enum nagios { NAGIOS_OK = 0, NAGIOS_CRITICAL = 2, NAGIOS_UNKNOWN = 3 };
 

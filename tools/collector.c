@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ticker.h"
+#include "sysfs.h"
 
 #define FLAG	"--collector.textfile.directory"
 

@@ -9,7 +9,7 @@
 
 #include "table.h"
 
-enum column { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX, ALARM_MEAN, ALARM_P99, ALARM_MAX, COLUMNS };
+enum column { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX, COLUMNS };
 
 static const struct table_column columns[COLUMNS] = {
 	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3 },
@@ -21,9 +21,9 @@ static const struct table_column columns[COLUMNS] = {
 	[MEAN]		= { "MEAN", "mean_ns", TABLE_NUMBER, 6 },
 	[P99]		= { "P99", "p99_ns", TABLE_NUMBER, 6 },
 	[MAX]		= { "MAX", "max_ns", TABLE_NUMBER, 6 },
-	[ALARM_MEAN]	= { "ALARM-MEAN", "alarm_mean_ns", TABLE_NUMBER, 6 },
-	[ALARM_P99]	= { "ALARM-P99", "alarm_p99_ns", TABLE_NUMBER, 6 },
-	[ALARM_MAX]	= { "ALARM-MAX", "alarm_max_ns", TABLE_NUMBER, 6 },
+	[TIMER_MEAN]	= { "TIMER-MEAN", "timer_mean_ns", TABLE_NUMBER, 6 },
+	[TIMER_P99]	= { "TIMER-P99", "timer_p99_ns", TABLE_NUMBER, 6 },
+	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6 },
 };
 
 static const enum column usual[] = { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX };
@@ -54,7 +54,7 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 	const struct ticker *ticker = &tickers->list[row];
 	const struct stat_line *stat = &ticker->stat;
 	enum column shown = tickers->chosen[column];
-	const struct lateness *lateness = shown >= ALARM_MEAN ? &stat->alarm_lateness : &stat->lateness;
+	const struct lateness *lateness = shown >= TIMER_MEAN ? &stat->timer_lateness : &stat->lateness;
 	uint64_t value = 0;
 
 	switch (shown) {
@@ -77,15 +77,15 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 		value = stat->stalls;
 		break;
 	case MEAN:
-	case ALARM_MEAN:
+	case TIMER_MEAN:
 		value = mean_ns(lateness);
 		break;
 	case P99:
-	case ALARM_P99:
+	case TIMER_P99:
 		value = p99_ns(lateness);
 		break;
 	case MAX:
-	case ALARM_MAX:
+	case TIMER_MAX:
 		value = lateness->max_ns;
 		break;
 	case COLUMNS:

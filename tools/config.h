@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "settings.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 struct config_ticker {
 	char name[TICKER_NAME_MAX + 1];

@@ -19,7 +19,7 @@
 
 #include "collector.h"
 #include "commands.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 #define FILE_NAME	"sched_tick.prom"
 
@@ -152,10 +152,10 @@ static void print_all(FILE *out, const struct ticker *list, size_t count)
 	print_family(out, "lateness_seconds", "histogram", "From the deadline until the tick ran.");
 	for (size_t j = 0; j < count; j++)
 		print_histogram(out, "lateness_seconds", list[j].name, &list[j].stat.lateness);
-	print_family(out, "alarm_lateness_seconds", "histogram",
+	print_family(out, "timer_lateness_seconds", "histogram",
 		     "The part of it until the timer's interrupt ran.");
 	for (size_t j = 0; j < count; j++)
-		print_histogram(out, "alarm_lateness_seconds", list[j].name, &list[j].stat.alarm_lateness);
+		print_histogram(out, "timer_lateness_seconds", list[j].name, &list[j].stat.timer_lateness);
 }
 
 /* Write a new file beside it and rename that: a reader has the old file or the new one. */

@@ -12,7 +12,7 @@
 #include "commands.h"
 #include "settings.h"
 #include "table.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 static const struct option list_options[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -111,7 +111,7 @@ static int show(const struct ticker *ticker, enum table_form form)
 			return status;
 		if (form == TABLE_JSON && setting_is_switch(i))
 			strcpy(text, *text == '1' ? "true" : "false");
-		show_value(form, setting_file(i), text, i == SETTING_CLOCK);
+		show_value(form, setting_file(i), text, i == SETTING_CLOCK || i == SETTING_TIMER);
 	}
 	show_count(form, "counter", stat->counter);
 	show_count(form, "missed", stat->missed);
@@ -122,16 +122,16 @@ static int show(const struct ticker *ticker, enum table_form form)
 		show_histogram(lateness_bounds_ns, LATENESS_BOUNDS, ", ");
 		printf("],\n");
 		show_lateness_json("lateness", &stat->lateness, ",");
-		show_lateness_json("alarm_lateness", &stat->alarm_lateness, "");
+		show_lateness_json("timer_lateness", &stat->timer_lateness, "");
 		printf("}\n");
 		break;
 	case TABLE_RAW:
 		show_lateness_raw("lateness", &stat->lateness);
-		show_lateness_raw("alarm_lateness", &stat->alarm_lateness);
+		show_lateness_raw("timer_lateness", &stat->timer_lateness);
 		break;
 	case TABLE_HUMAN:
 		show_lateness("lateness", &stat->lateness);
-		show_lateness("alarm_lateness", &stat->alarm_lateness);
+		show_lateness("timer_lateness", &stat->timer_lateness);
 	}
 	return STATUS_DONE;
 }

@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ticker.h"
+#include "sysfs.h"
 
 #define DIRECTORY "/run/sched-tick"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 #define TABLE_HELP \
 	"  -J, --json             as JSON; times are numbers of nanoseconds, shares of one\n" \
@@ -17,10 +17,10 @@
 #define COLUMNS_HELP \
 	"  -o, --output COLUMNS   which, with commas between; with a + first, besides the usual ones:\n" \
 	"                         NAME ENABLED PERIOD TICKS MISSED STALLS MEAN P99 MAX\n" \
-	"                         ALARM-MEAN ALARM-P99 ALARM-MAX\n"
+	"                         TIMER-MEAN TIMER-P99 TIMER-MAX\n"
 
 #define KEYS_HELP \
-	"KEY=VALUE: period=250ms phase=none precise=yes clock=monotonic cpu=any notify=no stall=off enabled=yes\n"
+	"KEY=VALUE: period=250ms phase=none timer=hrtimer clock=monotonic cpu=any notify=no stall=off enabled=yes\n"
 
 static const struct {
 	const char *name;

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ticker.h"
+#include "sysfs.h"
 
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
-enum kind { DURATION, SWITCH, CLOCK, CPU };
+enum kind { DURATION, SWITCH, TIMER, CLOCK, CPU };
 
 static const struct {
 	const char *key;
@@ -24,7 +24,7 @@ static const struct {
 } table[SETTINGS] = {
 	[SETTING_PERIOD]	= { "period", "period_ms", DURATION, NULL, 1 },
 	[SETTING_PHASE]		= { "phase", "phase_ms", DURATION, "none", -1 },
-	[SETTING_PRECISE]	= { "precise", "precise", SWITCH },
+	[SETTING_TIMER]		= { "timer", "timer", TIMER },
 	[SETTING_CLOCK]		= { "clock", "clock", CLOCK },
 	[SETTING_CPU]		= { "cpu", "cpu", CPU, "any", -1 },
 	[SETTING_NOTIFY]	= { "notify", "notify", SWITCH },
@@ -112,6 +112,14 @@ static const char *take_clock(char *text, size_t size, const char *value)
 	return NULL;
 }
 
+static const char *take_timer(char *text, size_t size, const char *value)
+{
+	if (strcmp(value, "hrtimer") && strcmp(value, "wheel"))
+		return "none of hrtimer, wheel";
+	snprintf(text, size, "%s", value);
+	return NULL;
+}
+
 static const char *take_cpu(char *text, size_t size, const char *value)
 {
 	size_t length = strspn(value, "0123456789");
@@ -139,13 +147,15 @@ const char *settings_take(struct settings *settings, const char *key, const char
 			return take_duration(text, size, table[i].least, value);
 		case SWITCH:
 			return take_switch(text, size, value);
+		case TIMER:
+			return take_timer(text, size, value);
 		case CLOCK:
 			return take_clock(text, size, value);
 		case CPU:
 			return take_cpu(text, size, value);
 		}
 	}
-	return "no such setting: period, phase, precise, clock, cpu, notify, stall and enabled are";
+	return "no such setting: period, phase, timer, clock, cpu, notify, stall and enabled are";
 }
 
 const char *settings_check(const struct settings *settings)

@@ -55,10 +55,10 @@ static const struct {
 	FIELD(lateness.max_ns),
 	FIELD(lateness.sum_ns),
 	FIELD(lateness.histogram),
-	FIELD(alarm_lateness.last_ns),
-	FIELD(alarm_lateness.max_ns),
-	FIELD(alarm_lateness.sum_ns),
-	FIELD(alarm_lateness.histogram),
+	FIELD(timer_lateness.last_ns),
+	FIELD(timer_lateness.max_ns),
+	FIELD(timer_lateness.sum_ns),
+	FIELD(timer_lateness.histogram),
 	FIELD(stalls),
 };
 

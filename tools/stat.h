@@ -17,7 +17,7 @@ struct lateness {
 
 struct stat_line {
 	uint64_t enabled, period_ms, counter, missed, stalls;
-	struct lateness lateness, alarm_lateness;
+	struct lateness lateness, timer_lateness;
 };
 
 /* Inclusive upper bounds of all buckets but the last; the kernel's never change. */

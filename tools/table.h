@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "ticker.h"
+#include "sysfs.h"
 
 enum table_form { TABLE_HUMAN, TABLE_JSON, TABLE_RAW };
 

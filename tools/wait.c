@@ -17,7 +17,7 @@
 
 #include "commands.h"
 #include "notify.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 /* How often to look where others may clear notify. */
 #define LOOK_MS 1000

@@ -14,7 +14,7 @@
 #include "commands.h"
 #include "settings.h"
 #include "table.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 struct look {
 	struct ticker *list;
@@ -49,7 +49,7 @@ static void since(struct ticker *after, const struct look *before)
 		after->stat.missed -= old->stat.missed;
 		after->stat.stalls -= old->stat.stalls;
 		subtract(&after->stat.lateness, &old->stat.lateness);
-		subtract(&after->stat.alarm_lateness, &old->stat.alarm_lateness);
+		subtract(&after->stat.timer_lateness, &old->stat.timer_lateness);
 	}
 }
 

@@ -8,9 +8,9 @@ umask 022
 version=$1 dist=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-packaging/tarball.sh "sched-tick-$version" "$work/sched-tick_$version.orig.tar.xz"
+packaging/tarball.sh "sched-tick-$version" "$work/sched-ticker_$version.orig.tar.xz"
 cd "$work"
-tar -xf "sched-tick_$version.orig.tar.xz"
+tar -xf "sched-ticker_$version.orig.tar.xz"
 cd "sched-tick-$version"
 cp -r packaging/debian debian
 rm debian/build.sh
@@ -20,6 +20,6 @@ dpkg-buildpackage --unsigned-source --unsigned-changes --build=full > "$work/log
 }
 cd "$work"
 mkdir -p "$dist"
-rm -f "$dist"/sched-tick*.deb "$dist"/sched-tick_*
+rm -f "$dist"/sched-tick*.deb "$dist"/sched-ticker_*
 cp sched-tick*.deb sched-tick*.dsc sched-tick*.tar.xz sched-tick*.changes sched-tick*.buildinfo "$dist"
 ls sched-tick*

@@ -162,9 +162,9 @@ static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
 	FILE *trace;
 
 	trace_begin("sched_tick_tick/");
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	sleep_ns(count * period_ns + period_ns / 2);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	trace = trace_end("sched_tick_tick/");
 	while (number < BENCH_SAMPLES && fgets(line, sizeof(line), trace)) {
 		at = strstr(line, " lateness_ns=");
@@ -288,17 +288,17 @@ static void cost(const char *who, double per_s)
 
 static struct runs our_runs(void)
 {
-	struct tick_stat stat = tick_stat();
+	struct ticker_stat stat = ticker_stat();
 
 	return (struct runs){ stat.counter, stat.counter + stat.missed };
 }
 
 static void our_cost(const char *who)
 {
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	settle();
 	cost_of_runs(who, our_runs);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 }
 
 /* Which timers and works of the module ran in a while: what does not run takes no instruction. */
@@ -334,29 +334,29 @@ static void run_bench_tick(void)
 	setup("enabled=0 period_ms=1");
 	settle();
 	figure(runs_in(60 * NSEC_PER_SEC), "runs/disabled");
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	require(runs_in(NSEC_PER_SEC) >= 2000, "what runs is seen");
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 
 	pid = begin_costs();
 	our_cost("ours");
-	tick_set("notify", "1");
+	ticker_set("notify", "1");
 	our_cost("ours_notify");
-	tick_set("notify", "0");
-	tick_set("stall_ms", "1000");
+	ticker_set("notify", "0");
+	ticker_set("stall_ms", "1000");
 	our_cost("ours_stall");
-	tick_set("stall_ms", "0");
-	tick_set("precise", "0");
+	ticker_set("stall_ms", "0");
+	ticker_set("timer", "wheel");
 	our_cost("ours_wheel");
-	tick_set("precise", "1");
+	ticker_set("timer", "hrtimer");
 	reap(&pid, 1);
 
 	our_lateness("ours", BENCH_SAMPLES, NSEC_PER_MSEC);
 	pid = burn(SCHED_OTHER);
 	our_lateness("ours_hogged", BENCH_SAMPLES, NSEC_PER_MSEC);
 	reap(&pid, 1);
-	tick_set("period_ms", "100");
-	tick_set("precise", "0");
+	ticker_set("period_ms", "100");
+	ticker_set("timer", "wheel");
 	our_lateness("ours_wheel", 300, 100 * NSEC_PER_MSEC);
 }
 
@@ -437,26 +437,26 @@ static void many_cost(unsigned int count, bool aligned)
 
 	make_all(count);
 	for (unsigned int i = 0; i < count; i++) {
-		tick_choose(numbered(i));
-		tick_set("phase_ms", "0");
-		tick_set("period_ms", "2147483647");
-		tick_set("enabled", "1");
+		ticker_choose(numbered(i));
+		ticker_set("phase_ms", "0");
+		ticker_set("period_ms", "2147483647");
+		ticker_set("enabled", "1");
 	}
 	/* That they are enabled is reported first, at 8 a second. */
 	sleep_ns(NSEC_PER_SEC + count * NSEC_PER_SEC / 8);
 	for (unsigned int i = 0; i < count; i++) {
-		tick_choose(numbered(i));
-		tick_set_number("period_ms", period_ms);
-		tick_set_number("phase_ms", aligned ? 0 : i);
+		ticker_choose(numbered(i));
+		ticker_set_number("period_ms", period_ms);
+		ticker_set_number("phase_ms", aligned ? 0 : i);
 	}
-	tick_choose(numbered(0));
+	ticker_choose(numbered(0));
 	sleep_ns(3 * NSEC_PER_SEC);
 	figure(taken_in(count > 1000 ? 10 : 1) / 1000, "cost_many/%s/%u", how, count);
 	for (unsigned int i = 0; i < count; i++) {
-		struct tick_stat stat;
+		struct ticker_stat stat;
 
-		tick_choose(numbered(i));
-		stat = tick_stat();
+		ticker_choose(numbered(i));
+		stat = ticker_stat();
 		ticks += stat.counter;
 		missed += stat.missed;
 	}
@@ -614,7 +614,7 @@ static double command_ns(char **words)
 
 /* What an exporter reads when there is no stat, and writes. */
 #define FILES	"enabled", "period_ms", "counter", "missed", "stalls", "lateness/sum_ns", "lateness/max_ns", \
-		"lateness/histogram", "alarm_lateness/sum_ns", "alarm_lateness/histogram"
+		"lateness/histogram", "timer_lateness/sum_ns", "timer_lateness/histogram"
 
 static void separate_files(void *folder)
 {
@@ -650,13 +650,13 @@ static void run_bench_read(void)
 	static const unsigned int counts[] = { 1, 100, 1000 };
 	char *shell[] = { "sh", "-c", "cd " KTEST_TICKERS "; for t in *; do for f in "
 		"enabled period_ms counter missed stalls lateness/sum_ns lateness/max_ns lateness/histogram "
-		"alarm_lateness/sum_ns alarm_lateness/histogram; do "
+		"timer_lateness/sum_ns timer_lateness/histogram; do "
 		"echo \"sched_tick{ticker=\\\"$t\\\"} $(cat $t/$f)\"; done; done > /tmp/shell.prom", NULL };
 
 	setup("enabled=0 period_ms=1");
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	sleep_ns(NSEC_PER_SEC);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	figure(read_ns(KTEST_ROOT "/stat"), "read/stat");
 	figure(read_ns(KTEST_ROOT "/counter"), "read/counter");
 	peer_load("what=bare");
@@ -702,7 +702,7 @@ static void note_turn(int index)
 
 static void woken_by_counter(void *unused)
 {
-	struct pollfd poller = { .fd = tick_open("counter", O_RDONLY), .events = POLLPRI };
+	struct pollfd poller = { .fd = ticker_open("counter", O_RDONLY), .events = POLLPRI };
 	char text[32];
 
 	for (;;) {
@@ -741,21 +741,21 @@ static void run_bench_day(void)
 	woken = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(woken != MAP_FAILED, "memory is shared");
 	setup("enabled=0 period_ms=1000");
-	tick_set("notify", "1");
+	ticker_set("notify", "1");
 	pids[0] = spawn(woken_by_counter, NULL);
 	pids[1] = spawn(woken_by_timerfd, NULL);
 	peer_load("what=requeue period_ms=1000");
 	begun = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	sleep_ns(seconds * NSEC_PER_SEC + NSEC_PER_SEC / 2);
 	runs = helper_u64("peers", "runs");
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	reap(pids, ARRAY_SIZE(pids));
 	drift("ours", 0);
 	drift("timerfd", 1);
 	/* It looks at no clock: what it fell short of. */
 	figure(((now_ns(CLOCK_MONOTONIC) - begun) / NSEC_PER_SEC - (double)runs) * NSEC_PER_SEC, "drift_ns/requeue");
-	figure(100.0 * tick_u64("counter") / seconds, "delivered/day");
+	figure(100.0 * ticker_u64("counter") / seconds, "delivered/day");
 	require(!module_remove("peers"), "peers unload");
 }
 

@@ -11,14 +11,14 @@ import re
 import subprocess
 import sys
 
-import roots
+import rootfs
 import vm
 
 BENCH = vm.TOP / "tests" / "bench"
 RECORD = BENCH / "record.json"
 PAGE = vm.TOP / "docs" / "bench.md"
 PICTURE = vm.TOP / "docs" / "bench.png"
-KERNELS = [roots.REFERENCE, "6.12", "7.3", "6.1-rt"]
+KERNELS = [rootfs.REFERENCE, "6.12", "7.3", "6.1-rt"]
 
 TESTS = "bench_tick bench_peers bench_read bench_many bench_day bench_systemd"
 # What Debian's kernel does unless it is told not to: 600 instructions in every wake-up of anything.
@@ -61,7 +61,7 @@ CONTESTANTS = {
     "ours": ("**sched_tick**", "sched\\\\_tick"),
     "ours_notify": ("sched_tick, `notify` 1, nobody waiting", None),
     "ours_stall": ("sched_tick, `stall_ms` set", None),
-    "ours_wheel": ("sched_tick, `precise` 0 (latenesses at 100 ms)", None),
+    "ours_wheel": ("sched_tick, `timer` wheel (latenesses at 100 ms)", None),
     "requeue": ("delayed work that queues itself anew (the old texts)", "queues itself"),
     "timerfd": ("timerfd loop in a process", "timerfd"),
     "cyclictest_fifo": ("cyclictest, SCHED_FIFO 80", "cyclictest FIFO"),
@@ -83,7 +83,7 @@ class Machine(vm.Machine):
         super()._prepare(folder, job, nonce)
         if self.timers:
             with open(f"{folder}/initramfs", "ab") as archive:
-                subprocess.run(roots.as_root(["sh", "-c", 'cd "$0/.." && find "${0##*/}" | cpio --quiet -o -H newc', str(self.timers)]),
+                subprocess.run(rootfs.as_root(["sh", "-c", 'cd "$0/.." && find "${0##*/}" | cpio --quiet -o -H newc', str(self.timers)]),
                                check=True, stdout=archive)
 
 
@@ -97,7 +97,7 @@ def measure(kernel, tests, module=None, others=None, options="", effort=100):
     files = vm.build_peers(kernel) | {name: text.encode() for name, text in UNITS.items()} | {"systemd.sh": SYSTEMD.encode()}
     machine = Machine(kernel, "virtual", module or vm.build_dkms(kernel), files | vm.tool() | (others or {}))
     if "systemd" in tests:
-        machine.timers = roots.make("timers", *roots.SUITES[roots.REFERENCE], ["systemd"],
+        machine.timers = rootfs.make("timers", *rootfs.SUITES[rootfs.REFERENCE], ["systemd"],
                                     "rm -rf /var/cache/apt /var/lib/apt/lists /usr/share/doc /usr/share/locale")
     job = f"export SCHED_TICK_EFFORT={effort}\n" + JOB.format(tests=tests)
     result = machine.boot(job, timeout=3600, options=options, label=f"bench-{options or 'all'}")
@@ -224,7 +224,7 @@ def main():
     for kernel in sys.argv[1:] or KERNELS:
         print(f"Linux {kernel}: about five minutes", flush=True)
         record[kernel] = measure(kernel, TESTS, others=cyclictest)
-        if kernel == roots.REFERENCE:
+        if kernel == rootfs.REFERENCE:
             with_pressure = measure(kernel, "bench_tick bench_peers", others=cyclictest, options=PRESSURE)
             record[kernel] |= {f"psi/{name}": value for name, value in with_pressure.items()}
             picture(record[kernel])

@@ -50,45 +50,45 @@ static void check_tick_at(int fd, int day, const char *when)
 	      when, day, (seen - due) / 1000);
 }
 
-static void run_clock_with(int precise)
+static void run_clock_with(int hrtimer)
 {
-	struct tick_stat before, after;
+	struct ticker_stat before, after;
 	char text[64];
 	int fd;
 
 	setup("enabled=0");
-	tick_set_number("precise", precise);
-	tick_set("clock", "realtime");
-	tick_set("period_ms", "86400000");
-	tick_set("phase_ms", "10800000");
-	tick_set("notify", "1");
-	fd = tick_open("counter", O_RDONLY);
+	ticker_set_timer(hrtimer);
+	ticker_set("clock", "realtime");
+	ticker_set("period_ms", "86400000");
+	ticker_set("phase_ms", "10800000");
+	ticker_set("notify", "1");
+	fd = ticker_open("counter", O_RDONLY);
 	read(fd, text, sizeof(text));
 
 	set_clock(0, THREE_S - 4);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	check_tick_at(fd, 0, "as time goes by");
 
 	/* It is on now: what is late in coming here is late in ticking, too. */
 	set_clock(1, THREE_S - 2);
 	check_tick_at(fd, 1, "set forward to the next day");
-	before = tick_stat();
+	before = ticker_stat();
 	check(before.counter == 2 && !before.missed, "two ticks, none missed");
 
 	set_clock(4, 12 * 3600);
 	next_tick(fd, 15000);
-	after = tick_stat();
+	after = ticker_stat();
 	check(after.counter == 3 && after.missed == 2, "set forward over three: one tick, two missed");
 
 	set_clock(4, THREE_S - 2);
 	check_tick_at(fd, 4, "set back, it comes again");
 	set_clock(2, THREE_S - 2);
 	check_tick_at(fd, 2, "set back two days");
-	after = tick_stat();
+	after = ticker_stat();
 	check(after.counter == 5 && after.missed == 2, "five ticks, two missed: %" PRIu64 ", %" PRIu64,
 	      after.counter, after.missed);
 	close(fd);
-	check(!tick_end(), "unloads");
+	check(!ticker_end(), "unloads");
 }
 
 static void run_clock(void)
@@ -105,28 +105,28 @@ static void run_clock(void)
 const struct ktest test_clock = { "clock", run_clock, .timeout_s = 240, .needs_vm = true };
 
 /* A step of the clock is no lateness: that is elapsed time. */
-static void check_steps(int precise)
+static void check_steps(int hrtimer)
 {
 	const int64_t century_s = 36525 * DAY_S;
-	struct tick_stat before, after;
+	struct ticker_stat before, after;
 	uint64_t stalls;
 
 	setup("enabled=0");
-	tick_set_number("precise", precise);
-	tick_set("clock", "realtime");
-	tick_set("period_ms", "1000");
-	tick_set("phase_ms", "0");
-	tick_set("stall_ms", "500");
+	ticker_set_timer(hrtimer);
+	ticker_set("clock", "realtime");
+	ticker_set("period_ms", "1000");
+	ticker_set("phase_ms", "0");
+	ticker_set("stall_ms", "500");
 	set_clock(0, 0);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	sleep_ns(5 * NSEC_PER_SEC / 2);
-	before = tick_stat();
-	stalls = tick_u64("stalls");
+	before = ticker_stat();
+	stalls = ticker_u64("stalls");
 	/* Forward by an hour and a bit, back by two, and thrice by two centuries. */
 	set_clock(0, 3600);
 	sleep_ns(5 * NSEC_PER_SEC / 2);
-	after = tick_stat();
-	check(after.missed - before.missed > 3500, "precise %d: an hour of periods was missed: %" PRIu64, precise,
+	after = ticker_stat();
+	check(after.missed - before.missed > 3500, "hrtimer %d: an hour of periods was missed: %" PRIu64, hrtimer,
 	      after.missed - before.missed);
 	set_clock(0, 60);
 	sleep_ns(5 * NSEC_PER_SEC / 2);
@@ -136,17 +136,17 @@ static void check_steps(int precise)
 		set_clock(0, 2 * century_s - DAY_ZERO_S);
 		sleep_ns(5 * NSEC_PER_SEC / 2);
 	}
-	after = tick_stat();
-	check(after.counter > before.counter + 10, "precise %d: it ticked: %" PRIu64, precise, after.counter - before.counter);
-	check(tick_u64("stalls") == stalls, "precise %d: no stall: %" PRIu64, precise, tick_u64("stalls") - stalls);
+	after = ticker_stat();
+	check(after.counter > before.counter + 10, "hrtimer %d: it ticked: %" PRIu64, hrtimer, after.counter - before.counter);
+	check(ticker_u64("stalls") == stalls, "hrtimer %d: no stall: %" PRIu64, hrtimer, ticker_u64("stalls") - stalls);
 	/* On the wheel a step is found within a second; the tick is late by a jiffy as ever. */
-	check(after.lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "precise %d: no tick was late: %" PRIu64 " ns",
-	      precise, after.lateness.max_ns);
-	check(after.alarm_lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "precise %d: no timer was: %" PRIu64 " ns",
-	      precise, after.alarm_lateness.max_ns);
-	check(after.lateness.sum_ns < after.counter * 20 * NSEC_PER_MSEC, "precise %d: nor is the sum: %" PRIu64 " ns",
-	      precise, after.lateness.sum_ns);
-	check(!tick_end(), "unloads");
+	check(after.lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "hrtimer %d: no tick was late: %" PRIu64 " ns",
+	      hrtimer, after.lateness.max_ns);
+	check(after.timer_lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "hrtimer %d: no timer was: %" PRIu64 " ns",
+	      hrtimer, after.timer_lateness.max_ns);
+	check(after.lateness.sum_ns < after.counter * 20 * NSEC_PER_MSEC, "hrtimer %d: nor is the sum: %" PRIu64 " ns",
+	      hrtimer, after.lateness.sum_ns);
+	check(!ticker_end(), "unloads");
 }
 
 static void run_clock_steps(void)
@@ -183,43 +183,43 @@ static void run_suspend(void)
 	setup("enabled=0 period_ms=100");
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(clocks); i++) {
 		const char *name = clocks[i / 2].name;
-		struct tick_stat before, after;
+		struct ticker_stat before, after;
 		int64_t passed, slept, counted;
-		int precise = i % 2, err;
+		int hrtimer = i % 2, err;
 
-		tick_set("enabled", "0");
-		tick_set("clock", name);
-		tick_set_number("precise", precise);
-		tick_set("reset", "1");
-		before = tick_stat();
+		ticker_set("enabled", "0");
+		ticker_set("clock", name);
+		ticker_set_timer(hrtimer);
+		ticker_set("reset", "1");
+		before = ticker_stat();
 		slept = now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC);
 		passed = now_ns(clocks[i / 2].id);
-		tick_set("enabled", "1");
+		ticker_set("enabled", "1");
 		file_write("/sys/class/rtc/rtc0/wakealarm", "0");
 		err = file_write("/sys/class/rtc/rtc0/wakealarm", "+5") ?:
 			file_write("/sys/power/state", "mem");
-		require(!err, "%s, precise %d: the machine sleeps: %s", name, precise, strerror(err));
+		require(!err, "%s, hrtimer %d: the machine sleeps: %s", name, hrtimer, strerror(err));
 		slept = now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC) - slept;
-		require(slept > NSEC_PER_SEC, "%s, precise %d: for %" PRId64 " ms", name, precise,
+		require(slept > NSEC_PER_SEC, "%s, hrtimer %d: for %" PRId64 " ms", name, hrtimer,
 			slept / NSEC_PER_MSEC);
 		sleep_ns(NSEC_PER_SEC);
-		tick_set("enabled", "0");
-		after = tick_stat();
+		ticker_set("enabled", "0");
+		after = ticker_stat();
 		check((int64_t)after.lateness.max_ns < slept / 2,
-		      "%s, precise %d: suspended time is no lateness: %" PRIu64 " ms of %" PRId64, name, precise,
+		      "%s, hrtimer %d: suspended time is no lateness: %" PRIu64 " ms of %" PRId64, name, hrtimer,
 		      after.lateness.max_ns / NSEC_PER_MSEC, slept / NSEC_PER_MSEC);
 		passed = (now_ns(clocks[i / 2].id) - passed) / period_ns;
 		counted = after.counter + after.missed - before.counter - before.missed;
 		check(counted >= passed - 1 && counted <= passed,
-		      "%s, precise %d: %" PRIu64 " ticks + %" PRIu64 " missed of %" PRId64 " periods",
-		      name, precise, after.counter - before.counter, after.missed - before.missed,
+		      "%s, hrtimer %d: %" PRIu64 " ticks + %" PRIu64 " missed of %" PRId64 " periods",
+		      name, hrtimer, after.counter - before.counter, after.missed - before.missed,
 		      passed);
 		if (!clocks[i / 2].sleeps)
 			check((int64_t)(after.missed - before.missed) >= slept / period_ns - 2,
-			      "%s, precise %d: suspended time is missed", name, precise);
+			      "%s, hrtimer %d: suspended time is missed", name, hrtimer);
 		else
 			check((int64_t)(after.missed - before.missed) < slept / period_ns / 2,
-			      "%s, precise %d: suspended time is not missed", name, precise);
+			      "%s, hrtimer %d: suspended time is not missed", name, hrtimer);
 	}
 }
 
@@ -259,13 +259,13 @@ static uint64_t sleeps_of_workers(int cpu)
 /* Whose pool ran the ticks of the last while: that CPU's, or -1 if not one's. */
 static int ticking_cpu(void)
 {
-	uint64_t ticks = tick_u64("counter"), slept[2];
+	uint64_t ticks = ticker_u64("counter"), slept[2];
 
 	/* The first may still be on its way to where the last change sent it. */
 	wait_for_counter(ticks + 3, 10 * NSEC_PER_SEC);
 	slept[0] = sleeps_of_workers(0);
 	slept[1] = sleeps_of_workers(1);
-	ticks = tick_u64("counter");
+	ticks = ticker_u64("counter");
 	wait_for_counter(ticks + 100, 10 * NSEC_PER_SEC);
 	slept[0] = sleeps_of_workers(0) - slept[0];
 	slept[1] = sleeps_of_workers(1) - slept[1];
@@ -280,7 +280,7 @@ static int ticking_cpu(void)
 static void run_hotplug(void)
 {
 	unsigned int rounds = effort(60), wrong = 0;
-	struct tick_stat stat;
+	struct ticker_stat stat;
 	char text[32];
 
 	if (access(CPU1_ONLINE, F_OK)) {
@@ -288,33 +288,33 @@ static void run_hotplug(void)
 		return;
 	}
 	setup("period_ms=10");
-	for (int precise = 1; precise >= 0; precise--) {
-		tick_set_number("precise", precise);
-		tick_set("cpu", "1");
-		check(ticking_cpu() == 1, "precise %d, cpu 1: CPU 1 runs the ticks", precise);
+	for (int hrtimer = 1; hrtimer >= 0; hrtimer--) {
+		ticker_set_timer(hrtimer);
+		ticker_set("cpu", "1");
+		check(ticking_cpu() == 1, "hrtimer %d, cpu 1: CPU 1 runs the ticks", hrtimer);
 
 		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
-		tick_text("cpu", text, sizeof(text));
-		check(!strcmp(text, "-1"), "precise %d: cpu says -1, is %s", precise, text);
-		check(ticking_cpu() == 0, "precise %d: the ticks run elsewhere", precise);
-		check(tick_write("cpu", "1") == ENXIO, "precise %d: cpu 1 is ENXIO", precise);
+		ticker_text("cpu", text, sizeof(text));
+		check(!strcmp(text, "-1"), "hrtimer %d: cpu says -1, is %s", hrtimer, text);
+		check(ticking_cpu() == 0, "hrtimer %d: the ticks run elsewhere", hrtimer);
+		check(ticker_write("cpu", "1") == ENXIO, "hrtimer %d: cpu 1 is ENXIO", hrtimer);
 		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
 	}
-	tick_set("precise", "1");
-	tick_set("period_ms", "1");
+	ticker_set("timer", "hrtimer");
+	ticker_set("period_ms", "1");
 	for (unsigned int i = 0; i < rounds; i++) {
 		uint64_t counter;
 
-		tick_set("cpu", "1");
+		ticker_set("cpu", "1");
 		file_write(CPU1_ONLINE, "0");
-		counter = tick_u64("counter");
-		wrong += tick_u64("cpu") != (uint64_t)-1;
+		counter = ticker_u64("counter");
+		wrong += ticker_u64("cpu") != (uint64_t)-1;
 		wrong += !wait_for_counter(counter, 10 * NSEC_PER_SEC);
 		file_write(CPU1_ONLINE, "1");
 	}
 	check(!wrong, "%u times offline under a pinned ticker at 1 ms, %u wrong", rounds, wrong);
-	tick_set("enabled", "0");
-	stat = tick_stat();
+	ticker_set("enabled", "0");
+	stat = ticker_stat();
 	note("%" PRIu64 " ticks, %" PRIu64 " missed", stat.counter, stat.missed);
 }
 

@@ -98,29 +98,29 @@ static void run_events(void)
 
 	require(!module_load("period_ms=50"), "module loads, enabled");
 	expect(fd, "add", "/kernel/sched_tick", "");
-	check(!access(KTEST_ROOT "/alarm_lateness/bounds_ns", F_OK), "when the files are there");
+	check(!access(KTEST_ROOT "/timer_lateness/bounds_ns", F_OK), "when the files are there");
 	check(count_events(fd, 2500, &event) == 0, "that it was enabled from the start is no change");
 	require(!ticker_make("n"), "a ticker is made");
 	expect(fd, "add", NAMED_PATH, "");
 
-	tick_choose("n");
-	tick_set("enabled", "1");
+	ticker_choose("n");
+	ticker_set("enabled", "1");
 	expect(fd, "change", NAMED_PATH, "enabled");
-	tick_set("enabled", "1");
-	tick_set("period_ms", "20");
-	tick_set("precise", "0");
+	ticker_set("enabled", "1");
+	ticker_set("period_ms", "20");
+	ticker_set("timer", "wheel");
 	check(count_events(fd, 2500, &event) == 0, "what changes nothing of it tells nothing");
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	expect(fd, "change", NAMED_PATH, "disabled");
-	tick_choose("default");
-	tick_set("enabled", "0");
+	ticker_choose("default");
+	ticker_set("enabled", "0");
 	expect(fd, "change", "/kernel/sched_tick", "disabled");
 
 	sleep_ns(3 * NSEC_PER_SEC / 2);
-	tick_choose("n");
+	ticker_choose("n");
 	from = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < changes + 1; i++)
-		tick_set_number("enabled", !(i & 1));
+		ticker_set_number("enabled", !(i & 1));
 	most = events_since(from);
 	count = count_events(fd, 2500, &event);
 	check(count >= 1 && count <= most, "%u changes are told in %u events, at most %u",
@@ -128,12 +128,12 @@ static void run_events(void)
 	check(!strcmp(event.event, "enabled"), "of which the last tells how it is: %s", event.event);
 	from = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < changes; i++)
-		tick_set_number("enabled", i & 1);
+		ticker_set_number("enabled", i & 1);
 	most = events_since(from);
 	count = count_events(fd, 2500, &event);
 	check(!(count & 1) && count <= most, "%u changes back and forth in %u, at most %u",
 	      changes, count, most);
-	check(tick_u64("enabled") == 1, "having come back to 1");
+	check(ticker_u64("enabled") == 1, "having come back to 1");
 
 	require(!ticker_remove("n"), "the ticker is removed");
 	expect(fd, "remove", NAMED_PATH, "");
@@ -152,16 +152,16 @@ static void run_quiet_hour(void)
 	int fd = events_open();
 
 	setup("period_ms=100");
-	expect(fd, "add", tick_dir() + strlen("/sys"), "");
-	if (tick_is_named())
+	expect(fd, "add", ticker_dir() + strlen("/sys"), "");
+	if (ticker_is_named())
 		note("%u more while it was set up", count_events(fd, 2000, &event));
-	tick_set("notify", "1");
-	tick_set("stall_ms", "50");
-	ticks = tick_u64("counter");
+	ticker_set("notify", "1");
+	ticker_set("stall_ms", "50");
+	ticks = ticker_u64("counter");
 	sleep_ns(3600 * NSEC_PER_SEC);
-	ticks = tick_u64("counter") - ticks;
+	ticks = ticker_u64("counter") - ticks;
 	check(ticks == 36000, "%" PRIu64 " ticks in an hour", ticks);
-	check(!tick_u64("stalls"), "no stall");
+	check(!ticker_u64("stalls"), "no stall");
 	check(count_events(fd, 100, &event) == 0, "no event");
 	close(fd);
 }

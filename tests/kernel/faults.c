@@ -149,7 +149,7 @@ static struct {
 static int read_file(void)
 {
 	char text[4096];
-	int fd = tick_open(file.name, O_RDONLY);
+	int fd = ticker_open(file.name, O_RDONLY);
 	int err;
 
 	if (fd < 0)
@@ -165,27 +165,27 @@ static void nothing(void)
 
 static bool ticks_on(void)
 {
-	return wait_for_counter(tick_u64("counter"), 10 * NSEC_PER_SEC);
+	return wait_for_counter(ticker_u64("counter"), 10 * NSEC_PER_SEC);
 }
 
 static bool reads_as_before(void)
 {
 	char text[4096];
 
-	tick_text(file.name, text, sizeof(text));
+	ticker_text(file.name, text, sizeof(text));
 	return !strcmp(text, file.before);
 }
 
 static int write_file(void)
 {
-	return tick_write(file.name, file.text);
+	return ticker_write(file.name, file.text);
 }
 
 static void write_back(void)
 {
 	if (reads_as_before())
 		require(false, "%s takes %s", file.name, file.text);
-	tick_set(file.name, file.old_text);
+	ticker_set(file.name, file.old_text);
 }
 
 static void try_files(void)
@@ -194,7 +194,7 @@ static void try_files(void)
 		"counter", "stat", "clock", "period_ms", "lateness/histogram", "lateness/bounds_ns",
 	};
 	static const char *const changes[][3] = {
-		{ "period_ms", "20", "10" }, { "enabled", "0", "1" }, { "precise", "0", "1" },
+		{ "period_ms", "20", "10" }, { "enabled", "0", "1" }, { "timer", "wheel", "hrtimer" },
 		{ "clock", "realtime", "monotonic" }, { "phase_ms", "0", "-1" }, { "cpu", "0", "-1" },
 		{ "notify", "1", "0" }, { "stall_ms", "5000", "0" },
 	};
@@ -212,7 +212,7 @@ static void try_files(void)
 		file.name = changes[i][0];
 		file.text = changes[i][1];
 		file.old_text = changes[i][2];
-		tick_text(file.name, file.before, sizeof(file.before));
+		ticker_text(file.name, file.before, sizeof(file.before));
 		snprintf(name, sizeof(name), "write %s", file.name);
 		try_each(&attempt, 2);
 	}
@@ -395,7 +395,7 @@ static void try_events(void)
 		sent = uevents_sent();
 		workers_fail(1 + i / 2);
 		from = now_ns(CLOCK_MONOTONIC);
-		tick_set("enabled", i & 1 ? "1" : "0");
+		ticker_set("enabled", i & 1 ? "1" : "0");
 		lost += count_lost(fd, &turned[i & 1], 1, sent, &overrun);
 		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
 		worker_has_failed();
@@ -404,9 +404,9 @@ static void try_events(void)
 
 	/* Of a stall and of its end, wherever in the telling of them. */
 	require(!helper_load("tick_hog", ""), "the hog loads");
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	/* Late by as much as an emulator that shares its CPUs may be is no stall, which would be told, too. */
-	tick_set("stall_ms", "1000");
+	ticker_set("stall_ms", "1000");
 	sleep_ns(NSEC_PER_SEC);
 	for (int i = 1; i <= STALLS; i++) {
 		uint64_t sent;
@@ -421,7 +421,7 @@ static void try_events(void)
 	}
 	check(!lost && failed > STALLS / 2, "%d stalls and their ends: %u failures injected, %u lost", STALLS, failed, lost);
 	check(overrun <= STALLS / 4, "of all events the socket had no memory for %u", overrun);
-	tick_set("stall_ms", "0");
+	ticker_set("stall_ms", "0");
 	module_remove("tick_hog");
 	close(fd);
 }

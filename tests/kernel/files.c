@@ -26,7 +26,7 @@ static const struct {
 	{ "stat", 0444 },
 	{ "enabled", 0644, "0" },
 	{ "period_ms", 0644, "1000" },
-	{ "precise", 0644, "1" },
+	{ "timer", 0644, "[hrtimer] wheel" },
 	{ "clock", 0644, "[monotonic] boottime realtime" },
 	{ "phase_ms", 0644, "-1" },
 	{ "cpu", 0644, "-1" },
@@ -39,11 +39,11 @@ static const struct {
 	{ "lateness/sum_ns", 0444, "0" },
 	{ "lateness/histogram", 0444 },
 	{ "lateness/bounds_ns", 0444 },
-	{ "alarm_lateness/last_ns", 0444, "0" },
-	{ "alarm_lateness/max_ns", 0444, "0" },
-	{ "alarm_lateness/sum_ns", 0444, "0" },
-	{ "alarm_lateness/histogram", 0444 },
-	{ "alarm_lateness/bounds_ns", 0444 },
+	{ "timer_lateness/last_ns", 0444, "0" },
+	{ "timer_lateness/max_ns", 0444, "0" },
+	{ "timer_lateness/sum_ns", 0444, "0" },
+	{ "timer_lateness/histogram", 0444 },
+	{ "timer_lateness/bounds_ns", 0444 },
 };
 
 static size_t read_row(const char *name, uint64_t *row, size_t size)
@@ -51,7 +51,7 @@ static size_t read_row(const char *name, uint64_t *row, size_t size)
 	char text[4096], *at = text;
 	size_t count = 0;
 
-	tick_text(name, text, sizeof(text));
+	ticker_text(name, text, sizeof(text));
 	while (*at && count < size)
 		row[count++] = strtoull(at, &at, 10);
 	return *at ? 0 : count;
@@ -77,7 +77,7 @@ static int count_foreign(const char *path, const struct stat *status, int type)
 	if (type != FTW_F)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (!strcmp(path + strlen(tick_dir()) + 1, files[i].name))
+		if (!strcmp(path + strlen(ticker_dir()) + 1, files[i].name))
 			return 0;
 	note("%s is not in the table", path);
 	foreign++;
@@ -92,28 +92,28 @@ static void run_files(void)
 
 	setup("enabled=0");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "%s/%s", tick_dir(), files[i].name);
+		snprintf(path, sizeof(path), "%s/%s", ticker_dir(), files[i].name);
 		if (!check(!stat(path, &status), "%s is there", files[i].name))
 			continue;
 		check((status.st_mode & 07777) == files[i].mode, "%s has mode %o, is %o",
 		      files[i].name, files[i].mode, status.st_mode & 07777);
 		if (!files[i].first)
 			continue;
-		tick_text(files[i].name, text, sizeof(text));
+		ticker_text(files[i].name, text, sizeof(text));
 		check(!strcmp(text, files[i].first), "%s reads \"%s\", is \"%s\"",
 		      files[i].name, files[i].first, text);
 	}
-	ftw(tick_dir(), count_foreign, 8);
+	ftw(ticker_dir(), count_foreign, 8);
 	check(!foreign, "and no other file (%u)", foreign);
 	check_bounds("lateness/bounds_ns");
-	check_bounds("alarm_lateness/bounds_ns");
+	check_bounds("timer_lateness/bounds_ns");
 	check(read_row("lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
 	      "lateness/histogram has one more count than there are bounds");
-	check(read_row("alarm_lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
-	      "alarm_lateness/histogram has one more count than there are bounds");
-	snprintf(path, sizeof(path), "%s/reset", tick_dir());
+	check(read_row("timer_lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
+	      "timer_lateness/histogram has one more count than there are bounds");
+	snprintf(path, sizeof(path), "%s/reset", ticker_dir());
 	check(file_read(path, text, sizeof(text)) == EACCES, "reset can't be read");
-	check(tick_u64("counter") == 0, "a disabled ticker does not tick");
+	check(ticker_u64("counter") == 0, "a disabled ticker does not tick");
 }
 
 const struct ktest test_files = { "files", run_files, .timeout_s = 60 };
@@ -158,7 +158,7 @@ static void run_params(void)
 {
 	char text[64];
 
-	if (tick_is_named()) {
+	if (ticker_is_named()) {
 		skip("params", "not about a named ticker");
 		return;
 	}
@@ -172,11 +172,11 @@ static void run_params(void)
 		if (err)
 			continue;
 		if (strstr(given, "17")) {
-			tick_text("period_ms", text, sizeof(text));
+			ticker_text("period_ms", text, sizeof(text));
 			check(!strcmp(text, "17"), "the period is that of the parameter");
-			check(tick_u64("enabled") == 0, "enabled=0 is heard");
+			check(ticker_u64("enabled") == 0, "enabled=0 is heard");
 		} else {
-			check(tick_u64("enabled") == 1, "\"%s\": it runs", given);
+			check(ticker_u64("enabled") == 1, "\"%s\": it runs", given);
 		}
 		check(access("/sys/module/sched_tick/parameters/period_ms", F_OK) &&
 		      access("/sys/module/sched_tick/parameters/enabled", F_OK),
@@ -203,7 +203,7 @@ static void run_users(void)
 		if (setgid(65534) || setuid(65534))
 			_exit(100);
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-			snprintf(path, sizeof(path), "%s/%s", tick_dir(), files[i].name);
+			snprintf(path, sizeof(path), "%s/%s", ticker_dir(), files[i].name);
 			if (files[i].mode & 0444)
 				wrong += file_read(path, text, sizeof(text)) != 0;
 			else
@@ -215,7 +215,7 @@ static void run_users(void)
 	waitpid(pid, &status, 0);
 	check(WIFEXITED(status) && !WEXITSTATUS(status),
 	      "who is not root reads every file and writes none (%d wrong)", WEXITSTATUS(status));
-	check(tick_u64("enabled") == 0, "and has changed nothing");
+	check(ticker_u64("enabled") == 0, "and has changed nothing");
 }
 
 const struct ktest test_users = { "users", run_users, .timeout_s = 60 };

@@ -12,8 +12,8 @@
 
 #include "ktest.h"
 
-enum { NUMBER, BOOL, CLOCK, ONE };
-enum { ENABLED, PERIOD, PRECISE, CLOCK_ID, PHASE, CPU, NOTIFY, STALL, RESET, FILES };
+enum { NUMBER, BOOL, CHOICE, ONE };
+enum { ENABLED, PERIOD, TIMER, CLOCK, PHASE, CPU, NOTIFY, STALL, RESET, FILES };
 
 static struct {
 	const char *name;
@@ -22,8 +22,8 @@ static struct {
 } files[FILES] = {
 	[ENABLED] = { "enabled", BOOL, 0, 1, 1 },
 	[PERIOD] = { "period_ms", NUMBER, 1, INT_MAX, 1000 },
-	[PRECISE] = { "precise", BOOL, 0, 1, 1 },
-	[CLOCK_ID] = { "clock", CLOCK, 0, 2, 0 },
+	[TIMER] = { "timer", CHOICE, 0, 1, 0 },
+	[CLOCK] = { "clock", CHOICE, 0, 2, 0 },
 	[PHASE] = { "phase_ms", NUMBER, -1, INT_MAX - 1, -1 },
 	[CPU] = { "cpu", NUMBER, -1, 0, -1 },
 	[NOTIFY] = { "notify", BOOL, 0, 1, 0 },
@@ -34,9 +34,16 @@ static struct {
 static const char *const words[] = {
 	"0", "1", "n", "y", "N", "Y", "off", "on", "no", "yes",
 };
-static const char *const clocks[] = { "monotonic", "boottime", "realtime" };
-static const char *const states[] = {
-	"[monotonic] boottime realtime", "monotonic [boottime] realtime", "monotonic boottime [realtime]",
+
+/* The words that a file takes, and what it shows after each. */
+static const struct {
+	int file;
+	int count;
+	const char *words[3], *shown[3];
+} choices[] = {
+	{ TIMER, 2, { "hrtimer", "wheel" }, { "[hrtimer] wheel", "hrtimer [wheel]" } },
+	{ CLOCK, 3, { "monotonic", "boottime", "realtime" },
+	  { "[monotonic] boottime realtime", "monotonic [boottime] realtime", "monotonic boottime [realtime]" } },
 };
 
 /* 0 or an errno; a line feed at the end is none. */
@@ -77,7 +84,7 @@ static int model_number(const char *text, long long *value)
 /* What writing has to come to. */
 static int model_write(int file, const char *text, long long *value)
 {
-	int err;
+	int err, choice = file == CLOCK;	/* of choices */
 
 	switch (files[file].kind) {
 	case NUMBER:
@@ -87,8 +94,8 @@ static int model_write(int file, const char *text, long long *value)
 		err = model_word(text, words, ARRAY_SIZE(words), value);
 		*value &= 1;
 		break;
-	case CLOCK:
-		err = model_word(text, clocks, ARRAY_SIZE(clocks), value);
+	case CHOICE:
+		err = model_word(text, choices[choice].words, choices[choice].count, value);
 		break;
 	default:
 		err = model_word(text, (const char *const[]){ "1" }, 1, value);
@@ -118,9 +125,13 @@ static const char *any_text(void)
 	case 0:
 		snprintf(text, sizeof(text), "%s%s", words[rand() % ARRAY_SIZE(words)], ends[rand() % ARRAY_SIZE(ends)]);
 		break;
-	case 1:
-		snprintf(text, sizeof(text), "%s%s", clocks[rand() % ARRAY_SIZE(clocks)], ends[rand() % ARRAY_SIZE(ends)]);
+	case 1: {
+		int choice = rand() % ARRAY_SIZE(choices);
+
+		snprintf(text, sizeof(text), "%s%s", choices[choice].words[rand() % choices[choice].count],
+			 ends[rand() % ARRAY_SIZE(ends)]);
 		break;
+	}
 	case 2:
 		snprintf(text, sizeof(text), "%d", rand() % 5000);
 		break;
@@ -145,11 +156,11 @@ static bool reads_as_modelled(int file)
 
 	if (file == RESET)
 		return true;
-	tick_text(files[file].name, text, sizeof(text));
-	if (file == CLOCK_ID)
-		snprintf(expected, sizeof(expected), "%s", states[files[file].value]);
-	else
-		snprintf(expected, sizeof(expected), "%lld", files[file].value);
+	ticker_text(files[file].name, text, sizeof(text));
+	snprintf(expected, sizeof(expected), "%lld", files[file].value);
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		if (file == choices[i].file)
+			snprintf(expected, sizeof(expected), "%s", choices[i].shown[files[file].value]);
 	return !strcmp(text, expected);
 }
 
@@ -179,7 +190,7 @@ static void run_fuzz(void)
 		/* How many CPUs there may be is the machine's. */
 		if (file == CPU && expected == ERANGE && value > 0 && value < 10000)
 			continue;
-		err = tick_write(files[file].name, text);
+		err = ticker_write(files[file].name, text);
 		if (!err && !expected) {
 			files[file].value = value;
 			taken++;

@@ -25,10 +25,10 @@
 /* Of a second on: the share of periods that had no tick of their own, in units of 0.01 %. */
 static unsigned int missed_share(void)
 {
-	struct tick_stat before = tick_stat(), after;
+	struct ticker_stat before = ticker_stat(), after;
 
 	sleep_ns(20 * NSEC_PER_SEC);
-	after = tick_stat();
+	after = ticker_stat();
 	return 10000 * (after.missed - before.missed) /
 	       (after.counter + after.missed - before.counter - before.missed);
 }
@@ -45,7 +45,7 @@ static void poll_many(void *shared)
 	if (setgid(NOBODY) || setuid(NOBODY))
 		_exit(1);
 	for (int i = 0; i < DESCRIPTORS; i++) {
-		int fd = tick_open("counter", O_RDONLY);
+		int fd = ticker_open("counter", O_RDONLY);
 
 		if (fd < 0 || pread(fd, text, sizeof(text), 0) <= 0 ||
 		    epoll_ctl(poller, EPOLL_CTL_ADD, fd, &wanted))
@@ -70,19 +70,19 @@ static void run_pollers(void)
 	wakeups = mmap(NULL, sizeof(*wakeups), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(wakeups != MAP_FAILED && !setrlimit(RLIMIT_NOFILE, &files), "may open %d files", DESCRIPTORS);
 	require(!module_load("period_ms=1") && !ticker_make("polled"), "module loads, a ticker is made");
-	tick_choose("polled");
-	tick_set("period_ms", "10");
-	tick_set("notify", "1");
-	tick_set("enabled", "1");
+	ticker_choose("polled");
+	ticker_set("period_ms", "10");
+	ticker_set("notify", "1");
+	ticker_set("enabled", "1");
 
-	tick_choose("default");
+	ticker_choose("default");
 	sleep_ns(NSEC_PER_SEC);
 	without = missed_share();
-	tick_choose("polled");
+	ticker_choose("polled");
 	poller = spawn(poll_many, wakeups);
 	while (!*wakeups && waitpid(poller, NULL, WNOHANG) == 0)
 		sleep_ns(NSEC_PER_MSEC);
-	tick_choose("default");
+	ticker_choose("default");
 	sleep_ns(NSEC_PER_SEC);
 	with = missed_share();
 	check(!waitpid(poller, NULL, WNOHANG) && *wakeups > DESCRIPTORS, "%d pollers were woken %" PRIu64 " times",
@@ -131,9 +131,9 @@ static int take_all(const char *period)
 	for (unsigned int i = 0; i < 1000; i++) {
 		int err;
 
-		tick_choose(numbered(i));
-		tick_write("enabled", "0");
-		err = tick_write("period_ms", period) ?: tick_write("enabled", "1");
+		ticker_choose(numbered(i));
+		ticker_write("enabled", "0");
+		err = ticker_write("period_ms", period) ?: ticker_write("enabled", "1");
 		if (err && err != ERANGE)
 			return 202;
 		refused += err == ERANGE;
@@ -145,8 +145,8 @@ static int take_all(const char *period)
 
 static int enable(const char *ticker)
 {
-	tick_choose(ticker);
-	return tick_write("enabled", "1");
+	ticker_choose(ticker);
+	return ticker_write("enabled", "1");
 }
 
 static void run_rates(void)
@@ -171,17 +171,17 @@ static void run_rates(void)
 
 	/* Root may exceed it; what is less is never refused, whatever the sum is. */
 	set_all(1000, "enabled", "0");
-	tick_choose("t0");
+	ticker_choose("t0");
 	check(!file_write(RATE_MAX, "99"), "a limit of 99 ticks a second");
-	tick_set("period_ms", "10");
+	ticker_set("period_ms", "10");
 	check(as_member(enable, "t0") == ERANGE, "100 are too many: ERANGE");
-	check(tick_u64("enabled") == 0, "and it is off");
-	tick_choose("t0");
-	check(!tick_write("enabled", "1"), "not for root");
-	tick_choose("t1");
+	check(ticker_u64("enabled") == 0, "and it is off");
+	ticker_choose("t0");
+	check(!ticker_write("enabled", "1"), "not for root");
+	ticker_choose("t1");
 	check(as_member(enable, "t1") == ERANGE, "then there is nothing left");
-	tick_choose("t1");
-	tick_set("period_ms", "2147483647");
+	ticker_choose("t1");
+	ticker_set("period_ms", "2147483647");
 	check(as_member(enable, "t1") == ERANGE, "not for the longest period either");
 	check(!file_write(RATE_MAX, "101"), "a limit of 101");
 	check(!as_member(enable, "t1"), "then there is");

@@ -52,11 +52,13 @@ static const struct {
 	{ "enabled", "on", 0, "1" },
 	{ "enabled", "n\n", 0, "0" },
 	{ "enabled", "1\n", 0, "1" },
-	{ "precise", "2", EINVAL },
-	{ "precise", "very", EINVAL },
-	{ "precise", "\n", EINVAL },
-	{ "precise", "0", 0 },
-	{ "precise", "1", 0 },
+	{ "timer", "1", EINVAL },
+	{ "timer", "hrtimer wheel", EINVAL },
+	{ "timer", "[wheel]", EINVAL },
+	{ "timer", "Wheel", EINVAL },
+	{ "timer", "\n", EINVAL },
+	{ "timer", "wheel", 0 },
+	{ "timer", "hrtimer\n", 0 },
 	{ "clock", "tai", EINVAL },
 	{ "clock", "0", EINVAL },
 	{ "clock", "[monotonic]", EINVAL },
@@ -109,7 +111,7 @@ static const struct {
 };
 
 static const char *const settings[] = {
-	"enabled", "period_ms", "precise", "clock", "phase_ms", "cpu", "notify",
+	"enabled", "period_ms", "timer", "clock", "phase_ms", "cpu", "notify",
 	"stall_ms",
 };
 
@@ -120,7 +122,7 @@ static void describe(char *text, size_t size)
 	char value[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		tick_text(settings[i], value, sizeof(value));
+		ticker_text(settings[i], value, sizeof(value));
 		length += snprintf(text + length, size - length, "%s=%s;", settings[i], value);
 	}
 }
@@ -132,7 +134,7 @@ static void run_input(void)
 	setup("enabled=1");
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const char *file = cases[i].file, *text = cases[i].text;
-		uint64_t counted = tick_u64("counter");
+		uint64_t counted = ticker_u64("counter");
 		int err;
 
 		snprintf(shown, sizeof(shown), "%s", text);
@@ -140,18 +142,18 @@ static void run_input(void)
 			if (*c == '\n')
 				*c = '$';
 		describe(before, sizeof(before));
-		err = tick_write(file, text);
+		err = ticker_write(file, text);
 		describe(after, sizeof(after));
 		check(err == cases[i].err, "%s < \"%s\": %s", file, shown,
 		      err ? strerror(err) : "taken");
 		if (cases[i].err) {
 			check(!strcmp(before, after), "%s < \"%s\" changes no setting", file, shown);
 		} else if (!cases[i].after || *cases[i].after) {
-			tick_text(file, value, sizeof(value));
+			ticker_text(file, value, sizeof(value));
 			check(!strcmp(value, cases[i].after ?: text), "%s < \"%s\" reads \"%s\"",
 			      file, shown, value);
 		}
-		if (tick_u64("counter") < counted)
+		if (ticker_u64("counter") < counted)
 			check(false, "%s < \"%s\" leaves the counter alone", file, shown);
 	}
 
@@ -159,7 +161,7 @@ static void run_input(void)
 	huge[sizeof(huge) - 1] = '\0';
 	describe(before, sizeof(before));
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		int err = tick_write(settings[i], huge);
+		int err = ticker_write(settings[i], huge);
 
 		check(err == EINVAL || err == ERANGE, "%s < 8191 digits: %s", settings[i],
 		      strerror(err));
@@ -174,16 +176,16 @@ static void run_modes(void)
 	char text[4096];
 
 	setup("enabled=0");
-	require(!chdir(tick_dir()), "its folder can be entered");
-	check(!chmod("counter", 0666) && tick_write("counter", "5") == EIO,
+	require(!chdir(ticker_dir()), "its folder can be entered");
+	check(!chmod("counter", 0666) && ticker_write("counter", "5") == EIO,
 	      "counter takes no write whatever its mode");
 	check(!chmod("lateness/bounds_ns", 0666) &&
-	      tick_write("lateness/bounds_ns", "5") == EIO,
+	      ticker_write("lateness/bounds_ns", "5") == EIO,
 	      "lateness/bounds_ns takes no write whatever its mode");
 	check(!chmod("reset", 0666) &&
 	      file_read("reset", text, sizeof(text)) == EIO,
 	      "reset can't be read whatever its mode");
-	check(!tick_write("reset", "1"), "reset still takes a 1");
+	check(!ticker_write("reset", "1"), "reset still takes a 1");
 }
 
 const struct ktest test_modes = { "modes", run_modes, .timeout_s = 30 };

@@ -36,14 +36,14 @@ static const struct {
 	{ "enabled", "0" },
 	{ "stall_ms", "7" },
 	{ "period_ms", "500" },
-	{ "precise", "0" },
+	{ "timer", "wheel" },
 };
 
 static void write_setting(void *index)
 {
 	size_t i = *(size_t *)index;
 
-	tick_write(writes[i].file, writes[i].text);
+	ticker_write(writes[i].file, writes[i].text);
 }
 
 static void remove_ticker(void *unused)
@@ -84,9 +84,9 @@ static void run_killed(void)
 	int log;
 
 	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
-	tick_choose("t");
-	tick_set("period_ms", "100");
-	tick_set("enabled", "1");
+	ticker_choose("t");
+	ticker_set("period_ms", "100");
+	ticker_set("enabled", "1");
 	subscribe_sleeper("t");
 	log = log_open();
 	file_write(HUNG_TASK, "5");
@@ -97,8 +97,8 @@ static void run_killed(void)
 		sleep_ns(100 * NSEC_PER_MSEC);
 	}
 	remover = spawn(remove_ticker, NULL);
-	snprintf(before, sizeof(before), "%d %d %d", (int)tick_u64("enabled"), (int)tick_u64("period_ms"),
-		 (int)tick_u64("stall_ms"));
+	snprintf(before, sizeof(before), "%d %d %d", (int)ticker_u64("enabled"), (int)ticker_u64("period_ms"),
+		 (int)ticker_u64("stall_ms"));
 	/* Twice as long as a task may hang, and the one who looks comes by once more. */
 	sleep_ns(15 * NSEC_PER_SEC);
 	check(!log_count(log, "blocked for more than"), "no task hangs");
@@ -108,16 +108,16 @@ static void run_killed(void)
 	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
 		check(dies(writers[i]), "%s: the writer dies of SIGKILL", writes[i].file);
 	check(dies(remover), "so does rmdir");
-	snprintf(text, sizeof(text), "%d %d %d", (int)tick_u64("enabled"), (int)tick_u64("period_ms"),
-		 (int)tick_u64("stall_ms"));
+	snprintf(text, sizeof(text), "%d %d %d", (int)ticker_u64("enabled"), (int)ticker_u64("period_ms"),
+		 (int)ticker_u64("stall_ms"));
 	check(!strcmp(before, text), "and no setting has changed: %s", text);
 	file_write(HUNG_TASK, "120");
 
-	counter = tick_u64("counter");
+	counter = ticker_u64("counter");
 	file_write("/sys/module/tick_subscriber/parameters/sleep_ms", "0");
 	check(wait_for_counter(counter + 3, 120 * NSEC_PER_SEC), "the ticker works");
-	tick_set("enabled", "0");
-	check(tick_u64("enabled") == 0, "and stops");
+	ticker_set("enabled", "0");
+	check(ticker_u64("enabled") == 0, "and stops");
 	check(!module_remove("tick_subscriber"), "the subscriber goes");
 	check(!ticker_remove("t"), "the ticker goes");
 	close(log);
@@ -136,9 +136,9 @@ static void run_unsubscribed(void)
 	require(!module_load("period_ms=100"), "module loads");
 	subscribe_sleeper("default");
 	require(!ticker_make("b"), "another ticker is made");
-	tick_choose("b");
-	tick_set("period_ms", "100");
-	tick_set("enabled", "1");
+	ticker_choose("b");
+	ticker_set("period_ms", "100");
+	ticker_set("enabled", "1");
 	for (size_t i = 0; i < ARRAY_SIZE(tickers); i++) {
 		snprintf(parameters, sizeof(parameters), "ticker=%s", tickers[i]);
 		require(!helper_load("tick_cache", parameters), "a second module subscribes to %s", tickers[i]);

@@ -9,7 +9,7 @@
  *	SCHED_TICK_VM=1		the machine is thrown away afterwards: its clock may
  *				be set, its CPUs taken offline, it may be suspended
  *	SCHED_TICK_VIRTUAL=1	time is virtual: how late a tick is can be asserted
- *	SCHED_TICK_LATENESS_NS=N how late the mean precise tick may be
+ *	SCHED_TICK_LATENESS_NS=N how late the mean tick of an hrtimer may be
  *	SCHED_TICK_TICKER=NAME	what tests of a ticker are about: a named one, not
  *				the default one
  *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
@@ -47,10 +47,10 @@ struct lateness {
 };
 
 /* The line of the file stat. */
-struct tick_stat {
+struct ticker_stat {
 	int enabled, period_ms;
 	uint64_t counter, missed, stalls;
-	struct lateness lateness, alarm_lateness;
+	struct lateness lateness, timer_lateness;
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -80,28 +80,29 @@ int ticker_remove(const char *name);
 int machine_clean(void);	/* whatever is left of a test */
 
 /* The ticker that a test is about, loaded and made as with these parameters of the module. */
-const char *tick_name(void);
-bool tick_is_named(void);
-int tick_begin(const char *parameters);
-int tick_end(void);
-void setup(const char *parameters);	/* tick_begin(), or end the test */
-void tick_choose(const char *name);	/* another from here on; NULL: that one again */
+const char *ticker_name(void);
+bool ticker_is_named(void);
+int ticker_begin(const char *parameters);
+int ticker_end(void);
+void setup(const char *parameters);	/* ticker_begin(), or end the test */
+void ticker_choose(const char *name);	/* another from here on; NULL: that one again */
 
 /* Files: by path, or by name in the ticker's folder. */
 int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
 int file_write(const char *path, const char *text);		/* 0 or errno */
 long long meminfo_kb(const char *line);				/* of /proc/meminfo */
-const char *tick_dir(void);
-int tick_open(const char *name, int flags);
-int tick_write(const char *name, const char *text);
-void tick_text(const char *name, char *text, size_t size);
-uint64_t tick_u64(const char *name);
-void tick_set(const char *name, const char *text);
-void tick_set_number(const char *name, long long value);
-struct tick_stat tick_stat(void);
+const char *ticker_dir(void);
+int ticker_open(const char *name, int flags);
+int ticker_write(const char *name, const char *text);
+void ticker_text(const char *name, char *text, size_t size);
+uint64_t ticker_u64(const char *name);
+void ticker_set(const char *name, const char *text);
+void ticker_set_number(const char *name, long long value);
+void ticker_set_timer(bool hrtimer);	/* else the timer wheel */
+struct ticker_stat ticker_stat(void);
 
 /* A process that is asleep in poll(2) on a file of the ticker; it exits with 0 if it wakes to ENODEV when the ticker goes. */
-pid_t tick_poller(const char *name);
+pid_t ticker_poller(const char *name);
 
 /* Very many: t0, t1 and so on. */
 const char *numbered(unsigned int i);
@@ -110,7 +111,7 @@ void set_all(unsigned int count, const char *name, const char *text);
 void remove_all(unsigned int count);
 
 /* Random reads, writes and polls of the chosen ticker, without end. */
-void tick_disturb(void *seed);
+void ticker_disturb(void *seed);
 
 /* uevents of SUBSYSTEM=sched_tick, as the kernel sends them. */
 struct event {

@@ -144,13 +144,13 @@ static void run_rmdir(void)
 	char text[64];
 
 	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
-	tick_choose("t");
-	check(tick_u64("enabled") == 0, "it is born disabled");
-	tick_set("period_ms", "1");
-	tick_set("enabled", "1");
-	fd = tick_open("stat", O_RDONLY);
+	ticker_choose("t");
+	check(ticker_u64("enabled") == 0, "it is born disabled");
+	ticker_set("period_ms", "1");
+	ticker_set("enabled", "1");
+	fd = ticker_open("stat", O_RDONLY);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
-		pollers[i] = tick_poller(i & 1 ? "enabled" : "counter");
+		pollers[i] = ticker_poller(i & 1 ? "enabled" : "counter");
 	wait_for_counter(10, 10 * NSEC_PER_SEC);
 	check(!ticker_remove("t"), "it is removed while it ticks");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
@@ -160,20 +160,20 @@ static void run_rmdir(void)
 	check(!wrong, "pollers on counter and on enabled wake to ENODEV: %u did not", wrong);
 	check(read(fd, text, sizeof(text)) < 0 && errno == ENODEV, "its files read ENODEV");
 	close(fd);
-	check(!ticker_make("t") && tick_u64("counter") == 0, "a new one of that name starts at 0");
+	check(!ticker_make("t") && ticker_u64("counter") == 0, "a new one of that name starts at 0");
 	ticker_remove("t");
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		others[i] = spawn(tick_disturb, (void *)(i + 1));
+		others[i] = spawn(ticker_disturb, (void *)(i + 1));
 	for (unsigned int i = 0; i < rounds; i++) {
 		int err = ticker_make("t");
 
 		if (err)
 			require(false, "round %u: mkdir: %s", i, strerror(err));
-		tick_write("period_ms", "1");
-		tick_write("enabled", "1");
+		ticker_write("period_ms", "1");
+		ticker_write("enabled", "1");
 		sleep_ns(rand() % (5 * NSEC_PER_MSEC));
-		ticked += tick_u64("counter") > 0;
+		ticked += ticker_u64("counter") > 0;
 		err = ticker_remove("t");
 		if (err)
 			require(false, "round %u: rmdir: %s", i, strerror(err));

@@ -59,22 +59,22 @@ static bool settles(const char *function, unsigned int first, unsigned int secon
 	return false;
 }
 
-static bool timers_are_on(int cpu, bool alarm, bool watch)
+static bool timers_are_on(int cpu, bool timer, bool watchdog)
 {
-	return settles("tick_ticker_alarm", alarm && cpu == 0, alarm && cpu == 1) &&
-	       settles("tick_ticker_watch", watch && cpu == 0, watch && cpu == 1);
+	return settles("ticker_timer_fn", timer && cpu == 0, timer && cpu == 1) &&
+	       settles("ticker_watchdog_fn", watchdog && cpu == 0, watchdog && cpu == 1);
 }
 
 static const struct {
 	const char *file, *text;
-	bool alarm;	/* an hrtimer wakes the work then, not the wheel */
-	bool watch;
+	bool timer;	/* an hrtimer wakes the work then, not the wheel */
+	bool watchdog;
 } changes[] = {
 	{ "stall_ms", "500", true, true },
 	{ "stall_ms", "2500", true, true },
 	{ "period_ms", "2000000", true, true },
-	{ "precise", "0", false, true },
-	{ "precise", "1", true, true },
+	{ "timer", "wheel", false, true },
+	{ "timer", "hrtimer", true, true },
 	{ "clock", "realtime", true, true },
 	{ "clock", "boottime", true, true },
 	{ "phase_ms", "7", true, true },
@@ -97,20 +97,20 @@ static void check_spread(void)
 	set_all(20, "enabled", "1");
 	for (int i = 0; i < 3; i++) {
 		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
-		check(settles("tick_ticker_alarm", 20, 0), "all 20 timers are on CPU 0");
+		check(settles("ticker_timer_fn", 20, 0), "all 20 timers are on CPU 0");
 		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
-		check(settles("tick_ticker_alarm", 10, 10), "10 of them each have CPU 0 and CPU 1");
+		check(settles("ticker_timer_fn", 10, 10), "10 of them each have CPU 0 and CPU 1");
 	}
 	for (unsigned int i = 0; i < 20; i++) {
 		uint64_t counter;
 
-		tick_choose(numbered(i));
-		counter = tick_u64("counter");
+		ticker_choose(numbered(i));
+		counter = ticker_u64("counter");
 		if (!wait_for_counter(counter + 1, 20 * NSEC_PER_SEC))
 			check(false, "%s ticks", numbered(i));
 	}
 	set_all(20, "enabled", "0");
-	count_timers("tick_ticker_alarm", count);
+	count_timers("ticker_timer_fn", count);
 	check(!count[0] && !count[1], "disabled, they have none");
 	remove_all(20);
 }
@@ -125,15 +125,15 @@ static void run_placed(void)
 	}
 	setup("enabled=0");
 	/* No tick is due meanwhile that would put things right. */
-	tick_set("period_ms", "1000000");
-	tick_set("enabled", "1");
+	ticker_set("period_ms", "1000000");
+	ticker_set("enabled", "1");
 	for (int cpu = 0; cpu < 2; cpu++) {
 		for (int writer = 0; writer < 2; writer++) {
 			require(run_on(writer), "writing from CPU %d", writer);
-			tick_set_number("cpu", cpu);
+			ticker_set_number("cpu", cpu);
 			for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
-				tick_set(changes[i].file, changes[i].text);
-				if (!timers_are_on(cpu, changes[i].alarm, changes[i].watch)) {
+				ticker_set(changes[i].file, changes[i].text);
+				if (!timers_are_on(cpu, changes[i].timer, changes[i].watchdog)) {
 					note("after %s=%s", changes[i].file, changes[i].text);
 					wrong++;
 				}
@@ -142,8 +142,8 @@ static void run_placed(void)
 			      ARRAY_SIZE(changes), writer);
 		}
 	}
-	tick_set("enabled", "0");
-	tick_set("cpu", "-1");
+	ticker_set("enabled", "0");
+	ticker_set("cpu", "-1");
 	require(run_on(0), "from CPU 0");
 	check_spread();
 }
@@ -163,18 +163,18 @@ static void run_isolated(void)
 	require(run_on(1), "on the isolated CPU");
 	file_write("/proc/sys/kernel/timer_migration", "0");
 	require(!module_load("period_ms=100"), "module loads");
-	check(settles("tick_ticker_alarm", 1, 0), "the default ticker is on CPU 0");
+	check(settles("ticker_timer_fn", 1, 0), "the default ticker is on CPU 0");
 	make_all(10);
 	set_all(10, "period_ms", "100");
 	set_all(10, "stall_ms", "50000");
 	set_all(10, "enabled", "1");
-	check(settles("tick_ticker_alarm", 11, 0) && settles("tick_ticker_watch", 10, 0),
+	check(settles("ticker_timer_fn", 11, 0) && settles("ticker_watchdog_fn", 10, 0),
 	      "as are ten more, and their watches");
 	require(!file_write(CPU1_ONLINE, "0") && !file_write(CPU1_ONLINE, "1"), "CPU 1 goes and comes");
-	check(settles("tick_ticker_alarm", 11, 0), "and still they are");
-	tick_choose(numbered(0));
-	tick_set("cpu", "1");
-	check(settles("tick_ticker_alarm", 10, 1), "one that is sent to CPU 1 is there");
+	check(settles("ticker_timer_fn", 11, 0), "and still they are");
+	ticker_choose(numbered(0));
+	ticker_set("cpu", "1");
+	check(settles("ticker_timer_fn", 10, 1), "one that is sent to CPU 1 is there");
 	remove_all(10);
 }
 
@@ -199,27 +199,27 @@ static void run_wheel_placed(void)
 	require(!helper_load("tick_hog", ""), "and so does the hog");
 	/* The least loaded CPU is chosen, and this one of equal ones. */
 	require(run_on(1), "from CPU 1");
-	tick_set("precise", "0");
-	tick_set("period_ms", "1000");
+	ticker_set("timer", "wheel");
+	ticker_set("period_ms", "1000");
 	/* A machine that is slow by itself is not that slow. */
-	tick_set("stall_ms", "1500");
+	ticker_set("stall_ms", "1500");
 	for (unsigned int i = 0; i < rounds; i++) {
-		struct tick_stat before, after;
+		struct ticker_stat before, after;
 
-		tick_set("enabled", "1");
-		wait_for_counter(tick_u64("counter"), 20 * NSEC_PER_SEC);
-		count_timers("tick_ticker_watch", count);
+		ticker_set("enabled", "1");
+		wait_for_counter(ticker_u64("counter"), 20 * NSEC_PER_SEC);
+		count_timers("ticker_watchdog_fn", count);
 		if (count[0] || count[1] != 1)
 			note("watches: %u on CPU 0, %u on CPU 1", count[0], count[1]);
 		wrong += count[0] || count[1] != 1;
-		before = tick_stat();
+		before = ticker_stat();
 		child = spawn(hog_other, NULL);
 		waitpid(child, NULL, 0);
-		after = tick_stat();
+		after = ticker_stat();
 		if (after.stalls != before.stalls)
 			note("round %u: a stall, though CPU 1 is free", i);
 		wrong += after.stalls != before.stalls;
-		tick_set("enabled", "0");
+		ticker_set("enabled", "0");
 	}
 	check(!wrong, "%u times CPU 0 was taken for three seconds, and a ticker on CPU 1 did not stall: %u wrong",
 	      rounds, wrong);
@@ -241,7 +241,7 @@ static void run_stall_ended(void)
 		const char *file, *text;
 	} ends[] = {
 		{ "period_ms", "20" }, { "phase_ms", "3" }, { "clock", "boottime" }, { "stall_ms", "0" },
-		{ "precise", "0" }, { "cpu", "0" }, { "enabled", "0" },
+		{ "timer", "wheel" }, { "cpu", "0" }, { "enabled", "0" },
 	};
 	struct event event;
 	int fd;
@@ -257,25 +257,25 @@ static void run_stall_ended(void)
 		uint64_t stalls, missed;
 		pid_t child;
 
-		tick_set("enabled", "0");
-		tick_set("phase_ms", "-1");
-		tick_set("clock", "monotonic");
-		tick_set("period_ms", "10");
-		tick_set("precise", "1");
-		tick_set("cpu", "1");
-		tick_set("stall_ms", "500");
-		tick_set("enabled", "1");
-		wait_for_counter(tick_u64("counter") + 3, 20 * NSEC_PER_SEC);
+		ticker_set("enabled", "0");
+		ticker_set("phase_ms", "-1");
+		ticker_set("clock", "monotonic");
+		ticker_set("period_ms", "10");
+		ticker_set("timer", "hrtimer");
+		ticker_set("cpu", "1");
+		ticker_set("stall_ms", "500");
+		ticker_set("enabled", "1");
+		wait_for_counter(ticker_u64("counter") + 3, 20 * NSEC_PER_SEC);
 		fd = events_open();
-		stalls = tick_u64("stalls");
-		missed = tick_u64("missed");
+		stalls = ticker_u64("stalls");
+		missed = ticker_u64("missed");
 		child = spawn(hog_irqs_off, NULL);
 		/* It is stuck for long enough when so many periods were missed. */
-		while (tick_u64("missed") < missed + 70 && waitpid(child, NULL, WNOHANG) == 0)
+		while (ticker_u64("missed") < missed + 70 && waitpid(child, NULL, WNOHANG) == 0)
 			sleep_ns(10 * NSEC_PER_MSEC);
-		tick_set(ends[i].file, ends[i].text);
+		ticker_set(ends[i].file, ends[i].text);
 		/* A slow machine may have made one more. */
-		check(tick_u64("stalls") > stalls, "ended by %s=%s: it is counted", ends[i].file, ends[i].text);
+		check(ticker_u64("stalls") > stalls, "ended by %s=%s: it is counted", ends[i].file, ends[i].text);
 		waitpid(child, NULL, 0);
 		do
 			require(events_next(fd, &event, 20000), "an event comes");

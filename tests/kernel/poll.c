@@ -56,29 +56,29 @@ static void run_poll(void)
 	struct pollfd poller = { .events = POLLPRI };
 
 	setup("period_ms=10");
-	poller.fd = tick_open("counter", O_RDONLY);
+	poller.fd = ticker_open("counter", O_RDONLY);
 	require(poller.fd >= 0, "counter opens");
 
 	reread(poller.fd);
 	check(poll(&poller, 1, 200) == 0, "notify 0: nobody is woken");
 
-	tick_set("notify", "1");
+	ticker_set("notify", "1");
 	check_wakeups(poller.fd, 200);
 
-	tick_set("notify", "0");
+	ticker_set("notify", "0");
 	sleep_ns(50 * NSEC_PER_MSEC);
 	reread(poller.fd);
 	check(poll(&poller, 1, 200) == 0, "notify 0 again: nobody is woken");
 	close(poller.fd);
 
-	poller.fd = tick_open("enabled", O_RDONLY);
+	poller.fd = ticker_open("enabled", O_RDONLY);
 	require(poller.fd >= 0, "enabled opens");
 	reread(poller.fd);
-	tick_set("notify", "1");
-	tick_set("enabled", "1");
+	ticker_set("notify", "1");
+	ticker_set("enabled", "1");
 	check(poll(&poller, 1, 200) == 0, "enabled: ticks wake nobody, nor does writing what it is");
 	for (int i = 0; i < 6; i++) {
-		tick_set_number("enabled", i & 1);
+		ticker_set_number("enabled", i & 1);
 		check(poll(&poller, 1, 10000) == 1 && poller.revents == (POLLERR | POLLPRI) &&
 		      reread(poller.fd) == (uint64_t)(i & 1), "enabled: a change to %d wakes", i & 1);
 	}
@@ -92,8 +92,8 @@ static void run_wakeups(void)
 	int fd;
 
 	setup("period_ms=1");
-	tick_set("notify", "1");
-	fd = tick_open("counter", O_RDONLY);
+	ticker_set("notify", "1");
+	fd = ticker_open("counter", O_RDONLY);
 	require(fd >= 0, "counter opens");
 	check_wakeups(fd, effort(10000));
 	close(fd);

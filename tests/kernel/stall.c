@@ -89,33 +89,33 @@ static int64_t traced_stall_ms(FILE *trace)
 	return count == 1 ? lateness_ms : -1;
 }
 
-static void check_stall(int ms, bool irqs_off, int precise)
+static void check_stall(int ms, bool irqs_off, int hrtimer)
 {
 	const int64_t period_ns = PERIOD_MS * NSEC_PER_MSEC;
 	/* The hog may begin right before a deadline or right after one. */
 	int stall_ms = ms / 2, log;
-	struct tick_stat before, after;
-	int64_t begin, end, deadline, truth, off, alarm, reported;
+	struct ticker_stat before, after;
+	int64_t begin, end, deadline, truth, off, timer, reported;
 	char what[64], line[512], order[8] = "";
 	uint64_t missed;
 
-	snprintf(what, sizeof(what), "%d ms, %s, precise %d", ms, irqs_off ? "interrupts off" : "busy",
-		 precise);
-	tick_set_number("stall_ms", stall_ms);
-	tick_set_number("precise", precise);
-	tick_set("enabled", "1");
+	snprintf(what, sizeof(what), "%d ms, %s, hrtimer %d", ms, irqs_off ? "interrupts off" : "busy",
+		 hrtimer);
+	ticker_set_number("stall_ms", stall_ms);
+	ticker_set_timer(hrtimer);
+	ticker_set("enabled", "1");
 	/* Before and after: it patches text, with interrupts off. */
 	trace_begin("sched_tick_stall/");
 	sleep_ns(10 * period_ns);
-	tick_set("reset", "1");
-	before = tick_stat();
+	ticker_set("reset", "1");
+	before = ticker_stat();
 	log = log_open();
 	hog(0, ms, irqs_off);
 	begin = helper_u64("tick_hog", "begin_ns");
 	end = helper_u64("tick_hog", "end_ns");
 	sleep_ns(10 * period_ns);
-	tick_set("enabled", "0");
-	after = tick_stat();
+	ticker_set("enabled", "0");
+	after = ticker_stat();
 	reported = traced_stall_ms(trace_end("sched_tick_stall/"));
 
 	deadline = (begin / period_ns + 1) * period_ns;
@@ -123,20 +123,20 @@ static void check_stall(int ms, bool irqs_off, int precise)
 	/* Between the two, what was held off is done with interrupts off: the stall is told. */
 	off = after.lateness.max_ns - (helper_u64("tick_hog", "free_ns") - deadline);
 	/* The wheel is a jiffy behind: the hog may have come before the tick of the last deadline. */
-	check(off >= 0 && off < NSEC_PER_MSEC + (precise ? 0 : period_ns),
+	check(off >= 0 && off < NSEC_PER_MSEC + (hrtimer ? 0 : period_ns),
 	      "%s: lateness %" PRIu64 " ns, the truth is %" PRId64, what, after.lateness.max_ns,
 	      after.lateness.max_ns - off);
 	check(after.stalls == before.stalls + 1, "%s: one stall", what);
 	missed = after.missed - before.missed;
 	/* Of the lateness that was measured: a deadline may fall between the end of the hog and the tick. */
-	if (precise)
+	if (hrtimer)
 		check(missed == after.lateness.max_ns / period_ns, "%s: %" PRIu64 " missed", what, missed);
-	alarm = after.alarm_lateness.max_ns;
-	if (precise && irqs_off)
-		check(llabs(alarm - truth) < NSEC_PER_MSEC,
-		      "%s: the alarm was as late: %" PRId64 " ns", what, alarm);
-	else if (precise)
-		check(alarm < NSEC_PER_MSEC, "%s: the alarm was in time: %" PRId64 " ns", what, alarm);
+	timer = after.timer_lateness.max_ns;
+	if (hrtimer && irqs_off)
+		check(llabs(timer - truth) < NSEC_PER_MSEC,
+		      "%s: the timer was as late: %" PRId64 " ns", what, timer);
+	else if (hrtimer)
+		check(timer < NSEC_PER_MSEC, "%s: the timer was in time: %" PRId64 " ns", what, timer);
 
 	if (irqs_off)
 		check(llabs(reported - truth / NSEC_PER_MSEC) <= 1, "%s: traced once, at its end: %"
@@ -164,8 +164,8 @@ static void run_stalls(void)
 
 	setup("enabled=0 period_ms=10");
 	require(!helper_load("tick_hog", ""), "and so is the hog");
-	tick_set("phase_ms", "0");
-	tick_set("cpu", "0");
+	ticker_set("phase_ms", "0");
+	ticker_set("cpu", "0");
 	check_stall(50, false, 1);
 	check_stall(500, false, 1);
 	check_stall(50, true, 1);
@@ -178,11 +178,11 @@ static void run_stalls(void)
 	}
 
 	/* Off, and a stall that ends with its ticker. */
-	stalls = tick_u64("stalls");
-	tick_set("stall_ms", "0");
-	tick_set("enabled", "1");
+	stalls = ticker_u64("stalls");
+	ticker_set("stall_ms", "0");
+	ticker_set("enabled", "1");
 	hog(0, 100, false);
-	check(tick_u64("stalls") == stalls, "none is seen where none is asked for");
+	check(ticker_u64("stalls") == stalls, "none is seen where none is asked for");
 }
 
 const struct ktest test_stalls = {
@@ -197,7 +197,7 @@ static void hog_cpu1(void *unused)
 /* With a second CPU to look from, while the first is still stuck. */
 static void run_stalls_seen(void)
 {
-	struct tick_stat first, second;
+	struct ticker_stat first, second;
 	struct event event = { };
 	int fd, log, status;
 	pid_t child;
@@ -208,12 +208,12 @@ static void run_stalls_seen(void)
 	}
 	setup("period_ms=10");
 	require(!helper_load("tick_hog", ""), "and so is the hog");
-	tick_set("cpu", "1");
-	tick_set("stall_ms", "1000");
+	ticker_set("cpu", "1");
+	ticker_set("stall_ms", "1000");
 	sleep_ns(2 * NSEC_PER_SEC);
 	fd = events_open();
 	log = log_open();
-	first = tick_stat();
+	first = ticker_stat();
 	child = spawn(hog_cpu1, NULL);
 	do
 		require(events_next(fd, &event, 20000), "an event comes");
@@ -221,9 +221,9 @@ static void run_stalls_seen(void)
 	check(!waitpid(child, &status, WNOHANG), "while CPU 1 is still stuck");
 	check(event.cpu == 1, "the event names CPU %d", event.cpu);
 	check(log_count(log, ": stalled on CPU 1, tick overdue by ") == 1, "so does the log, once");
-	first = tick_stat();
+	first = ticker_stat();
 	sleep_ns(NSEC_PER_SEC / 4);
-	second = tick_stat();
+	second = ticker_stat();
 	check(first.stalls >= 1, "stalls says it: %" PRIu64, first.stalls);
 	if (!waitpid(child, &status, WNOHANG))
 		check(second.counter == first.counter && second.missed > first.missed,
@@ -234,7 +234,7 @@ static void run_stalls_seen(void)
 		"recovered: %s", event.event);
 	check(event.lateness_ns > 4900 * (uint64_t)NSEC_PER_MSEC,
 	      "after a lateness of %" PRIu64 " ns in total", event.lateness_ns);
-	check(tick_stat().lateness.max_ns >= event.lateness_ns, "which lateness/max_ns knows");
+	check(ticker_stat().lateness.max_ns >= event.lateness_ns, "which lateness/max_ns knows");
 
 	/* Nothing of a stall is left behind if the ticker is stopped in it. */
 	sleep_ns(2 * NSEC_PER_SEC);
@@ -242,7 +242,7 @@ static void run_stalls_seen(void)
 	do
 		require(events_next(fd, &event, 20000), "another event comes");
 	while (strcmp(event.event, "stall"));
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	if (!waitpid(child, &status, WNOHANG)) {
 		require(events_next(fd, &event, 20000) && !strcmp(event.event, "recovered"),
 			"stopped while stuck, it says recovered: %s", event.event);

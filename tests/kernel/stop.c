@@ -22,13 +22,13 @@ static void burn(void *unused)
 static void read_all_the_time(void *unused)
 {
 	for (;;)
-		tick_stat();
+		ticker_stat();
 }
 
 static void run_stop(void)
 {
 	unsigned int rounds = effort(10000), moved = 0, ticked = 0;
-	struct tick_stat first, second;
+	struct ticker_stat first, second;
 	pid_t load[3];
 
 	setup("enabled=0 period_ms=1");
@@ -37,17 +37,17 @@ static void run_stop(void)
 	load[2] = spawn(read_all_the_time, NULL);
 
 	for (unsigned int round = 0; round < rounds; round++) {
-		uint64_t before = tick_u64("counter");
+		uint64_t before = ticker_u64("counter");
 
-		/* By turns the alarm goes on by itself, and is armed by the tick. */
-		tick_set("clock", round & 1 ? "realtime" : "monotonic");
-		tick_set("enabled", "1");
+		/* By turns the timer goes on by itself, and is armed by the tick. */
+		ticker_set("clock", round & 1 ? "realtime" : "monotonic");
+		ticker_set("enabled", "1");
 		/* Up to 2.5 periods, so that the stop meets the tick anywhere. */
 		sleep_ns(rand() % (5 * NSEC_PER_MSEC / 2));
-		tick_set("enabled", "0");
-		first = tick_stat();
+		ticker_set("enabled", "0");
+		first = ticker_stat();
 		sleep_ns(3 * NSEC_PER_MSEC / 2);
-		second = tick_stat();
+		second = ticker_stat();
 		moved += first.counter != second.counter || first.missed != second.missed;
 		ticked += first.counter != before;
 	}
@@ -62,11 +62,11 @@ const struct ktest test_stop = { "stop", run_stop, .timeout_s = 900 };
 static void read_instants(void *unused)
 {
 	uint64_t passed = 0, sum;
-	struct tick_stat stat;
+	struct ticker_stat stat;
 	int wrong = 0;
 
 	for (unsigned int i = effort(10000); i; i--) {
-		stat = tick_stat();
+		stat = ticker_stat();
 		sum = 0;
 		for (size_t bucket = 0; bucket < KTEST_BUCKETS; bucket++)
 			sum += stat.lateness.histogram[bucket];
@@ -82,7 +82,7 @@ static void read_instants(void *unused)
 
 static void read_counter(void *unused)
 {
-	int fd = tick_open("counter", O_RDONLY);
+	int fd = ticker_open("counter", O_RDONLY);
 	uint64_t before = 0, counter;
 	char text[32];
 

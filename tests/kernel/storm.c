@@ -61,8 +61,8 @@ static void run_storm(void)
 	check(most <= MOST, "%u events in %" PRId64 " s, at most %u in a second", count,
 	      count ? (at[count - 1] - at[0]) / NSEC_PER_SEC : 0, most);
 	for (unsigned int i = 0; i < TICKERS; i++) {
-		tick_choose(numbered(i));
-		wrong += stalls[i] != 1 || strcmp(last[i], "recovered") || tick_u64("stalls") != 1;
+		ticker_choose(numbered(i));
+		wrong += stalls[i] != 1 || strcmp(last[i], "recovered") || ticker_u64("stalls") != 1;
 	}
 	check(!wrong, "of each of %d tickers one stall is reported, and last that it recovered: %u wrong", TICKERS,
 	      wrong);
@@ -85,14 +85,14 @@ static void run_log_shared(void)
 
 	require(!module_load("enabled=0") && !ticker_make("noisy") && !ticker_make("quiet"), "module loads, tickers are made");
 	require(!helper_load("tick_hog", ""), "and so does the hog");
-	tick_choose("noisy");
-	tick_set("period_ms", "10");
-	tick_set("stall_ms", "5");
-	tick_set("enabled", "1");
-	tick_choose("quiet");
-	tick_set("period_ms", "10");
-	tick_set("stall_ms", "200");
-	tick_set("enabled", "1");
+	ticker_choose("noisy");
+	ticker_set("period_ms", "10");
+	ticker_set("stall_ms", "5");
+	ticker_set("enabled", "1");
+	ticker_choose("quiet");
+	ticker_set("period_ms", "10");
+	ticker_set("stall_ms", "200");
+	ticker_set("enabled", "1");
 	sleep_ns(11 * NSEC_PER_SEC);
 	log = log_open();
 	said = log_open();
@@ -113,10 +113,10 @@ static void run_log_shared(void)
 	check(lines >= 1 && lines <= 2, "later it is said how many had none: %u times", lines);
 	close(said);
 	close(log);
-	tick_choose("noisy");
-	tick_set("enabled", "0");
-	tick_choose("quiet");
-	tick_set("enabled", "0");
+	ticker_choose("noisy");
+	ticker_set("enabled", "0");
+	ticker_choose("quiet");
+	ticker_set("enabled", "0");
 	check(!ticker_remove("noisy") && !ticker_remove("quiet"), "they go");
 }
 

@@ -24,7 +24,7 @@ static void check_fire(unsigned int cycles, int sleep_ms)
 	check(!helper_u64("tick_subscriber", "wrong"), "no call after unsubscribe returned, none twice");
 	calls = helper_u64("tick_subscriber", "calls");
 	check(calls > cycles / 4, "%" PRIu64 " calls in between", calls);
-	wait_for_counter(tick_u64("counter") + 5, 10 * NSEC_PER_SEC);
+	wait_for_counter(ticker_u64("counter") + 5, 10 * NSEC_PER_SEC);
 	check(helper_u64("tick_subscriber", "calls") == calls, "and none since");
 	module_remove("tick_subscriber");
 }
@@ -34,44 +34,44 @@ static void run_subscribe(void)
 	const int64_t period_ns = 10 * NSEC_PER_MSEC;
 	unsigned int cycles = effort(1000);
 	int64_t started[2], stopped[2], least, most, sum;
-	struct tick_stat before, after;
+	struct ticker_stat before, after;
 	uint64_t calls;
 
 	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
 	check(helper_load("tick_subscriber", "ticker=nobody") == ENOENT, "no such ticker: ENOENT");
 
 	/* Comes and goes under fire. */
-	tick_choose("t");
-	tick_set("period_ms", "1");
-	tick_set("enabled", "1");
+	ticker_choose("t");
+	ticker_set("period_ms", "1");
+	ticker_set("enabled", "1");
 	check_fire(cycles, 0);
 	check_fire(effort(100), 1);
 
 	/* Stays, and is called once per tick. */
-	tick_set("enabled", "0");
-	tick_set("period_ms", "10");
+	ticker_set("enabled", "0");
+	ticker_set("period_ms", "10");
 	require(!helper_load("tick_subscriber", "ticker=t"), "subscribed");
 	check(ticker_remove("t") == EBUSY, "its ticker can't be removed: EBUSY");
 	check(module_unload() == EWOULDBLOCK, "nor the module be unloaded: EWOULDBLOCK");
-	before = tick_stat();
-	tick_set("enabled", "1");
+	before = ticker_stat();
+	ticker_set("enabled", "1");
 	wait_for_counter(before.counter + 50, 10 * NSEC_PER_SEC);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	calls = helper_u64("tick_subscriber", "calls");
-	check(tick_stat().counter - before.counter == calls, "%" PRIu64 " calls, one per tick", calls);
+	check(ticker_stat().counter - before.counter == calls, "%" PRIu64 " calls, one per tick", calls);
 
 	/* Takes its time: ten periods of it. */
-	tick_set("reset", "1");
+	ticker_set("reset", "1");
 	file_write("/sys/module/tick_subscriber/parameters/sleep_ms", "100");
-	before = tick_stat();
+	before = ticker_stat();
 	started[0] = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	started[1] = now_ns(CLOCK_MONOTONIC);
 	sleep_ns(3 * NSEC_PER_SEC);
 	stopped[0] = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	stopped[1] = now_ns(CLOCK_MONOTONIC);
-	after = tick_stat();
+	after = ticker_stat();
 	/* Stopping waits for the callback and then counts what passed. */
 	least = ((in_virtual_time() ? stopped[1] : stopped[0]) - started[1]) / period_ns;
 	most = (stopped[1] - started[0]) / period_ns;
@@ -82,18 +82,18 @@ static void run_subscribe(void)
 	check(after.missed - before.missed > (uint64_t)least / 2, "most are missed");
 	check(after.lateness.max_ns > 80 * (uint64_t)NSEC_PER_MSEC, "and the ticks late: %" PRIu64 " ns",
 	      after.lateness.max_ns);
-	check(after.alarm_lateness.max_ns < after.lateness.max_ns, "which is not the alarm's fault");
+	check(after.timer_lateness.max_ns < after.lateness.max_ns, "which is not the timer's fault");
 	check(!helper_u64("tick_subscriber", "wrong"), "nothing went wrong in the subscriber");
 
 	check(!module_remove("tick_subscriber"), "it goes");
 	check(!ticker_remove("t"), "and then so may the ticker");
 
 	/* The default ticker has subscribers, too. */
-	tick_choose("default");
+	ticker_choose("default");
 	require(!helper_load("tick_subscriber", ""), "subscribed to the default ticker");
 	check(module_unload() == EWOULDBLOCK, "which stays");
-	tick_set("period_ms", "10");
-	tick_set("enabled", "1");
+	ticker_set("period_ms", "10");
+	ticker_set("enabled", "1");
 	wait_for_counter(5, 10 * NSEC_PER_SEC);
 	check(!module_remove("tick_subscriber"), "it goes while it is called");
 	check(!module_unload(), "and so does the module");
@@ -111,9 +111,9 @@ static void run_cache(void)
 	int64_t end;
 
 	require(!module_load("enabled=0") && !ticker_make("housekeeping"), "module loads, ticker is made");
-	tick_choose("housekeeping");
-	tick_set("period_ms", "50");
-	tick_set("enabled", "1");
+	ticker_choose("housekeeping");
+	ticker_set("period_ms", "50");
+	ticker_set("enabled", "1");
 	require(!helper_load("tick_cache", "ticker=housekeeping max_age_ms=500"), "the cache loads");
 	check(!file_write(CACHE "add", "one") && !file_write(CACHE "add", "two"), "it takes entries");
 	check(helper_u64("tick_cache", "entries") + helper_u64("tick_cache", "dropped") == 2,

@@ -59,9 +59,9 @@ static void make_and_remove(void)
 	if (rand() & 1) {
 		if (!ticker_make(name)) {
 			did(MADE);
-			tick_choose(name);
-			tick_write("period_ms", rand() & 1 ? "1" : "7");
-			tick_write("enabled", "1");
+			ticker_choose(name);
+			ticker_write("period_ms", rand() & 1 ? "1" : "7");
+			ticker_write("enabled", "1");
 		}
 	} else if (!ticker_remove(name)) {
 		did(REMOVED);
@@ -77,8 +77,8 @@ static void read_files(void)
 	char text[4096];
 	int fd;
 
-	tick_choose(rand() % 4 ? any_name() : "default");
-	fd = tick_open(files[rand() % ARRAY_SIZE(files)], O_RDONLY);
+	ticker_choose(rand() % 4 ? any_name() : "default");
+	fd = ticker_open(files[rand() % ARRAY_SIZE(files)], O_RDONLY);
 	if (fd < 0)
 		return;
 	while (rand() % 16 && pread(fd, text, sizeof(text), 0) > 0)
@@ -90,7 +90,7 @@ static void write_files(void)
 {
 	static const char *const writes[][2] = {
 		{ "enabled", "1" }, { "enabled", "0" }, { "period_ms", "1" }, { "period_ms", "86400000" },
-		{ "precise", "0" }, { "precise", "1" }, { "clock", "realtime" }, { "clock", "boottime" },
+		{ "timer", "wheel" }, { "timer", "hrtimer" }, { "clock", "realtime" }, { "clock", "boottime" },
 		{ "clock", "monotonic" }, { "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "1" },
 		{ "cpu", "0" }, { "cpu", "-1" }, { "stall_ms", "1" }, { "stall_ms", "0" },
 		{ "notify", "1" }, { "reset", "1" }, { "period_ms", "junk" }, { "enabled", "1" },
@@ -98,8 +98,8 @@ static void write_files(void)
 	};
 	size_t i = rand() % ARRAY_SIZE(writes);
 
-	tick_choose(rand() % 4 ? any_name() : "default");
-	if (!tick_write(writes[i][0], writes[i][1]))
+	ticker_choose(rand() % 4 ? any_name() : "default");
+	if (!ticker_write(writes[i][0], writes[i][1]))
 		did(WRITTEN);
 	sleep_ns(rand() % NSEC_PER_MSEC);
 }
@@ -127,8 +127,8 @@ static void sleep_in_poll(void)
 	struct pollfd poller = { .events = POLLPRI };
 	char text[64];
 
-	tick_choose(rand() % 4 ? any_name() : "default");
-	poller.fd = tick_open(rand() & 1 ? "counter" : "enabled", O_RDONLY);
+	ticker_choose(rand() % 4 ? any_name() : "default");
+	poller.fd = ticker_open(rand() & 1 ? "counter" : "enabled", O_RDONLY);
 	if (poller.fd < 0)
 		return;
 	while (rand() % 8 && pread(poller.fd, text, sizeof(text), 0) > 0)

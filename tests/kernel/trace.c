@@ -52,7 +52,7 @@ static void run_trace(void)
 	setup("period_ms=10");
 	trace_begin("");
 	check(module_unload() == EWOULDBLOCK, "an enabled tracepoint holds the module");
-	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
+	wait_for_counter(ticker_u64("counter") + 20, 10 * NSEC_PER_SEC);
 
 	trace = trace_end("");
 	before = 0;
@@ -66,7 +66,7 @@ static void run_trace(void)
 			wrong++;
 			continue;
 		}
-		if (strcmp(name, tick_name()))
+		if (strcmp(name, ticker_name()))
 			continue;
 		wrong += now - deadline != lateness || (before && counter != before + 1);
 		before = counter;
@@ -81,24 +81,24 @@ static void run_trace(void)
 		skip("missed", "a jiffy is as short as the shortest period");
 		return;
 	}
-	tick_set("enabled", "0");
-	missed = tick_u64("missed");
-	tick_set("precise", "0");
-	tick_set("period_ms", "1");
+	ticker_set("enabled", "0");
+	missed = ticker_u64("missed");
+	ticker_set("timer", "wheel");
+	ticker_set("period_ms", "1");
 	trace_begin("sched_tick_missed/");
-	tick_set("enabled", "1");
-	wait_for_counter(tick_u64("counter") + 20, 10 * NSEC_PER_SEC);
+	ticker_set("enabled", "1");
+	wait_for_counter(ticker_u64("counter") + 20, 10 * NSEC_PER_SEC);
 	/* What the last tick missed is told by it, so stop with none in flight. */
-	tick_set("period_ms", "1000000");
-	tick_set("precise", "1");
-	tick_set("period_ms", "100");
-	wait_for_counter(tick_u64("counter"), 10 * NSEC_PER_SEC);
-	tick_set("enabled", "0");
-	missed = tick_u64("missed") - missed;
+	ticker_set("period_ms", "1000000");
+	ticker_set("timer", "hrtimer");
+	ticker_set("period_ms", "100");
+	wait_for_counter(ticker_u64("counter"), 10 * NSEC_PER_SEC);
+	ticker_set("enabled", "0");
+	missed = ticker_u64("missed") - missed;
 	trace = trace_end("sched_tick_missed/");
 	while (fgets(line, sizeof(line), trace)) {
 		at = strstr(line, "sched_tick_missed: ticker=");
-		if (at && sscanf(at, "%*s ticker=%63s", name) == 1 && !strcmp(name, tick_name()) && (at = strstr(at, " missed=")))
+		if (at && sscanf(at, "%*s ticker=%63s", name) == 1 && !strcmp(name, ticker_name()) && (at = strstr(at, " missed=")))
 			sum += strtoull(at + 8, NULL, 10);
 	}
 	fclose(trace);

@@ -17,7 +17,7 @@
 #include "ktest.h"
 
 static const char *const readable[] = {
-	"counter", "stat", "missed", "clock", "lateness/histogram", "alarm_lateness/max_ns",
+	"counter", "stat", "missed", "clock", "lateness/histogram", "timer_lateness/max_ns",
 };
 
 static void run_unload(void)
@@ -28,15 +28,15 @@ static void run_unload(void)
 
 	setup("period_ms=1");
 	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
-		fds[i] = tick_open(readable[i], O_RDONLY);
+		fds[i] = ticker_open(readable[i], O_RDONLY);
 		require(fds[i] >= 0, "%s opens", readable[i]);
 	}
 	check(read(fds[0], text, sizeof(text)) > 0, "counter reads");
-	writer = tick_open("enabled", O_RDWR);
+	writer = ticker_open("enabled", O_RDWR);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
-		pollers[i] = tick_poller("counter");
+		pollers[i] = ticker_poller("counter");
 
-	err = tick_end();
+	err = ticker_end();
 	check(!err, "unload returns with all of them inside: %s", err ? strerror(err) : "done");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
 		waitpid(pollers[i], &status, 0);
@@ -59,7 +59,7 @@ static const struct {
 	const char *file, *text;
 } writes[] = {
 	{ "period_ms", "1" }, { "period_ms", "2" }, { "enabled", "0" }, { "enabled", "1" },
-	{ "precise", "0" }, { "precise", "1" }, { "notify", "1" }, { "notify", "0" },
+	{ "timer", "wheel" }, { "timer", "hrtimer" }, { "notify", "1" }, { "notify", "0" },
 	{ "clock", "realtime" }, { "clock", "boottime" }, { "clock", "monotonic" },
 	{ "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "0" }, { "cpu", "1" }, { "cpu", "-1" },
 	{ "stall_ms", "1" }, { "stall_ms", "0" }, { "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
@@ -68,7 +68,7 @@ static const struct {
 /* Shared with who disturbs: nobody is to be expected for a while. */
 static volatile bool *nobody;
 
-void tick_disturb(void *seed)
+void ticker_disturb(void *seed)
 {
 	static unsigned int done;
 	char text[4096];
@@ -76,7 +76,7 @@ void tick_disturb(void *seed)
 	srand((uintptr_t)seed);
 	for (;;) {
 		size_t i = rand() % ARRAY_SIZE(writes);
-		int fd = tick_open(readable[rand() % ARRAY_SIZE(readable)], O_RDONLY);
+		int fd = ticker_open(readable[rand() % ARRAY_SIZE(readable)], O_RDONLY);
 		struct pollfd poller = { .fd = fd, .events = POLLPRI };
 
 		if (fd < 0) {
@@ -84,7 +84,7 @@ void tick_disturb(void *seed)
 				sleep_ns(rand() % (32 * NSEC_PER_MSEC));
 			continue;
 		}
-		tick_write(writes[i].file, writes[i].text);
+		ticker_write(writes[i].file, writes[i].text);
 		done += read(fd, text, sizeof(text)) > 0;
 		poll(&poller, 1, rand() % 3);
 		pread(fd, text, sizeof(text), 0);
@@ -100,19 +100,19 @@ static void run_cycles(void)
 	nobody = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(nobody != MAP_FAILED, "memory is shared");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		others[i] = spawn(tick_disturb, (void *)(i + 1));
+		others[i] = spawn(ticker_disturb, (void *)(i + 1));
 	for (unsigned int i = 0; i < cycles; i++) {
 		int err;
 
 		*nobody = false;
-		err = tick_begin("period_ms=1");
+		err = ticker_begin("period_ms=1");
 		if (err)
 			require(false, "cycle %u loads: %s", i, strerror(err));
 		sleep_ns(rand() % (20 * NSEC_PER_MSEC));
-		ticked += tick_u64("counter") > 0;
+		ticked += ticker_u64("counter") > 0;
 		/* A kernel that releases late is about it for seconds. */
 		*nobody = true;
-		err = tick_end();
+		err = ticker_end();
 		refused += err != 0;
 		if (err)
 			require(false, "cycle %u unloads: %s", i, strerror(err));

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-import roots
+import rootfs
 import stage
 import vm
 
@@ -24,8 +24,8 @@ sched-tick create poll.eth0 period=20ms stall=200ms cpu=0 enabled=yes
 hog() { insmod /tick_hog.ko ms=$1; rmmod tick_hog; }
 look=0
 while [ $((look += 1)) -le %d ]; do
-    [ $look = 20 ] && sched-tick set default precise=no
-    [ $look = 45 ] && sched-tick set default precise=yes
+    [ $look = 20 ] && sched-tick set default timer=wheel
+    [ $look = 45 ] && sched-tick set default timer=hrtimer
     [ $look = 105 ] && hog 1500
     next=$(($(cut -d . -f 1 /proc/uptime) + 15))
     if [ $look -gt 60 ] && [ $look -le 85 ]; then
@@ -92,7 +92,7 @@ def heat_map(samples, begin, end, name, step=30):
 
 def main():
     """All of them."""
-    kernel = roots.REFERENCE
+    kernel = rootfs.REFERENCE
     machine = vm.Machine(kernel, "virtual", vm.build_dkms(kernel), vm.build_others(kernel)[0] | vm.tool())
     result = machine.boot(JOB, timeout=1800, label="pictures")
     if result.verdict != "pass":

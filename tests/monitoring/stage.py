@@ -16,7 +16,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-import roots
+import rootfs
 import system
 import vm
 
@@ -97,7 +97,7 @@ def fleet_expressions():
 @contextlib.contextmanager
 def beside_monitoring(files):
     """A folder with what is in packaging/monitoring and some files more ({name: text}), to be shared with a root."""
-    with roots.sharing() as share:
+    with rootfs.sharing() as share:
         shutil.copytree(MONITORING, share, dirs_exist_ok=True)
         for name, text in files.items():
             pathlib.Path(share, name).write_text(text, encoding="ascii")
@@ -107,7 +107,7 @@ def beside_monitoring(files):
 def promtool(*arguments):
     """What promtool says of our rules."""
     with beside_monitoring({}) as share:
-        return roots.in_root(system.folder(roots.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
+        return rootfs.in_root(system.folder(rootfs.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
 
 
 def free_port():
@@ -136,7 +136,7 @@ class Prometheus:
                      "exec prometheus --config.file=prometheus.yml --storage.tsdb.path=data " \
                      "--storage.tsdb.retention.time=100y " \
                      f"--web.listen-address=127.0.0.1:{self.port} --web.enable-lifecycle"
-            with subprocess.Popen(roots.inside(system.folder(roots.REFERENCE), script, share=share), stdin=subprocess.DEVNULL,
+            with subprocess.Popen(rootfs.inside(system.folder(rootfs.REFERENCE), script, share=share), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
                 try:
                     self.until(lambda: self.query("vector(1)"), 60)

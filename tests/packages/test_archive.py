@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 import debian
-import roots
+import rootfs
 import system
 from conftest import REFERENCE
 
@@ -31,8 +31,8 @@ exit "$status"
 @pytest.mark.parametrize("machine", MACHINES)
 def test_piuparts(machine, tmp_path):
     """Installed, removed, installed, purged, upgraded from the version before, purged: nothing is left, nothing is amiss."""
-    suite, _ = roots.SUITES[REFERENCE]
-    archive, security = roots.sites()
+    suite, _ = rootfs.SUITES[REFERENCE]
+    archive, security = rootfs.sites()
     old, new = tmp_path / "old", tmp_path / "new"
     for folder, built in ((old, debian.built("a")), (new, debian.built("newer", "0.1.1"))):
         folder.mkdir()
@@ -43,9 +43,9 @@ def test_piuparts(machine, tmp_path):
     repositories = [f"deb [trusted=yes] file:{old} ./"]
     if security:
         repositories.append(f"deb {security} {suite}-security main")
-    root = roots.make(f"piuparts-{machine.replace(' ', '-')}", suite, None, MACHINES[machine], "true")
+    root = rootfs.make(f"piuparts-{machine.replace(' ', '-')}", suite, None, MACHINES[machine], "true")
     log = tmp_path / "log"
-    done = subprocess.run(roots.as_root(
+    done = subprocess.run(rootfs.as_root(
         ["piuparts", f"--existing-chroot={root}", f"--distribution={suite}", f"--mirror={archive} main", "--no-eatmydata",
          *(f"--extra-repo={line}" for line in repositories), f"--bindmount={old}", f"--log-file={log}",
          "--warn-on-usr-move=fail", "--pedantic-purge-test", "--fail-if-inadequate", "--fail-on-broken-symlinks",

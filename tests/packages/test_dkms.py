@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import debian
-import roots
+import rootfs
 import vm
 
 # That of the root, and one more with the same headers.
@@ -111,10 +111,10 @@ def _packages(tmp_path_factory):
 @pytest.fixture(scope="module", name="reports", params=DKMS)
 def _reports(request, packages):
     """What the steps of both scripts said, and the kernels' names."""
-    folder = roots.root(request.param)
-    good = roots.release(request.param)
+    folder = rootfs.root(request.param)
+    good = rootfs.release(request.param)
     other = good.replace("-amd64", ".other-amd64")
-    said = [roots.in_root(folder, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
+    said = [rootfs.in_root(folder, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
     return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in said], good, other
 
 
@@ -308,8 +308,8 @@ end
 def test_situation(packages, name, situation):
     """A run that has nothing to do does nothing, a build that fails takes nothing away, and a purge leaves nothing."""
     script, expected = SITUATIONS[situation]
-    kernel = roots.release(name)
-    said = roots.in_root(roots.root(name), SITUATION + script, kernel, share=packages, timeout=600).stdout
+    kernel = rootfs.release(name)
+    said = rootfs.in_root(rootfs.root(name), SITUATION + script, kernel, share=packages, timeout=600).stdout
     steps = dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", said, re.MULTILINE | re.DOTALL))
     print(f"| DKMS of {name} | {situation} | " + " | ".join(f"{step}: {' '.join(text.split())}" for step, text in steps.items()) + " |")
     assert list(steps) == [*expected, "left"], said

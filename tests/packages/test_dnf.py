@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import debian
-import roots
+import rootfs
 import system
 from conftest import REFERENCE, TOP
 
@@ -206,7 +206,7 @@ def check_transactions(told, kernels, ticking):
 def in_root(repositories, script):
     """What a script says in the root with these in /srv; both are forgotten."""
     folder = system.folder(REFERENCE, "rpm")
-    done = roots.in_root(folder, f"set +e\nln -s /share /srv/all\n{PRELUDE}{script}", share=repositories, timeout=900)
+    done = rootfs.in_root(folder, f"set +e\nln -s /share /srv/all\n{PRELUDE}{script}", share=repositories, timeout=900)
     return steps(done.stdout), system.kernels(folder)
 
 

@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 import debian
-import roots
+import rootfs
 import system
 import vm
 from conftest import REFERENCE
@@ -68,7 +68,7 @@ ORDERS = {
 def _kernels():
     """The root, the kernel in it, and the newest."""
     folder = system.folder(REFERENCE, "upgrade")
-    older, newest = (folder / "older-release").read_text(encoding="ascii").strip(), roots.release(REFERENCE)
+    older, newest = (folder / "older-release").read_text(encoding="ascii").strip(), rootfs.release(REFERENCE)
     assert older != newest
     return folder, older, newest
 
@@ -116,7 +116,7 @@ def test_orders(kernels, order, tmp_path):
               + f"step removed purge linux-image-{older} linux-headers-{older}\n")
     for name, content in debian.binaries(debian.built("a")).items():
         (tmp_path / name).write_bytes(content)
-    done = roots.in_root(folder, script, share=tmp_path, timeout=1800)
+    done = rootfs.in_root(folder, script, share=tmp_path, timeout=1800)
     told = dict(steps(done.stdout))
     new = {f"{newest.removesuffix('amd64')}{flavour}" for flavour in re.findall(r"([\w-]+)/", " ".join(ORDERS[order]))}
     assert is_right(told["installed"], [older]), done.stdout

@@ -9,7 +9,7 @@ from conftest import TOP
 
 FUZZ = TOP / "tests" / "unit" / "fuzz"
 TOOLS = TOP / "tools"
-SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "ticker.c")]
+SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c")]
 LONGEST = {"stat": 2048, "config": 1024}    # bytes; more of the same is no news to a parser of lines
 SECONDS = 600
 

@@ -47,7 +47,7 @@ def row(counts):
 
 def put(folder, **settings):
     """A ticker's files."""
-    values = {"enabled": 1, "period_ms": 1000, "counter": 86400, "missed": 2, "stalls": 1, "precise": 1,
+    values = {"enabled": 1, "period_ms": 1000, "counter": 86400, "missed": 2, "stalls": 1, "timer": "[hrtimer] wheel",
               "clock": "[monotonic] boottime realtime", "phase_ms": -1, "cpu": -1, "notify": 0, "stall_ms": 0} | settings
     late = row(LATE if values["counter"] else {})
     alarm = row(ALARM if values["counter"] else {})
@@ -90,8 +90,8 @@ GOLDEN = {
     "list": ["list"],
     "list-json": ["list", "--json"],
     "list-raw": ["list", "--raw"],
-    "list-columns": ["list", "--noheadings", "--output", "name,alarm-mean,alarm-p99,alarm-max"],
-    "list-more": ["list", "-o", "+alarm-max", "default"],
+    "list-columns": ["list", "--noheadings", "--output", "name,timer-mean,timer-p99,timer-max"],
+    "list-more": ["list", "-o", "+timer-max", "default"],
     "show": ["show", "default"],
     "show-json": ["show", "--json", "backup"],
     "show-raw": ["show", "-r", "default"],
@@ -245,7 +245,7 @@ def test_check_sees_a_worker_that_is_stuck(tool, tree):
 SETTINGS = [
     ("period=250ms", "period_ms", "250"), ("period=1.5s", "period_ms", "1500"), ("period=2min", "period_ms", "120000"),
     ("period=1d", "period_ms", "86400000"), ("phase=none", "phase_ms", "-1"), ("phase=0", "phase_ms", "0"),
-    ("enabled=no", "enabled", "0"), ("notify=on", "notify", "1"), ("precise=off", "precise", "0"),
+    ("enabled=no", "enabled", "0"), ("notify=on", "notify", "1"), ("timer=wheel", "timer", "wheel"),
     ("clock=boottime", "clock", "boottime"), ("cpu=3", "cpu", "3"), ("cpu=any", "cpu", "-1"),
     ("stall=500ms", "stall_ms", "500"), ("stall=off", "stall_ms", "0"),
 ]

@@ -48,8 +48,8 @@ def test_no_division_of_its_own(tmp_path):
     """On 32 bits `/` on u64 calls libgcc, which the kernel does not have: only div64_u64() may divide."""
     source = tmp_path / "all.c"
     source.write_text('#include "timeline.h"\n'
-                      "void *all[] = { tick_timeline_start, tick_timeline_settle, tick_timeline_tick,\n"
-                      "tick_timeline_stop, tick_timeline_rewind, tick_timeline_reached };\n", encoding="ascii")
+                      "void *all[] = { ticker_timeline_start, ticker_timeline_count_missed, ticker_timeline_advance,\n"
+                      "ticker_timeline_end, ticker_timeline_rewind, ticker_timeline_reached };\n", encoding="ascii")
     missing = set()
     for path in (source, TOP / "src" / "lateness.c"):
         gcc(tmp_path, "-m32", "-O2", "-ffreestanding", "-fno-pic", "-c", str(path),

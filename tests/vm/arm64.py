@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Another architecture: the root that Debian's arm64 kernel is in, and a cross compiler for it."""
 
-KERNEL = "6.1"      # of roots.SUITES
+KERNEL = "6.1"      # of rootfs.SUITES
 PACKAGES = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "make", "kmod", "xz-utils"]
 
 # The compiler's tools for building modules (kbuild) are those of this machine, all else is arm64's.

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 
-import roots
+import rootfs
 import vm
 
 # What is counted of lines and branches; the suite that tests the tests' arithmetic is not, nor what an assertion of the kernel's
@@ -35,7 +35,7 @@ lcov --list /share/coverage.info > /share/html/table
 
 def merged(files, runs):
     """Of what runs counted: by file, the lines and branches [(number, times they were reached)]; also put into build/coverage."""
-    with roots.sharing() as share:
+    with rootfs.sharing() as share:
         subprocess.run(["make", "--silent", "-C", str(vm.TOP), f"DESTDIR={share}/installed", "install-source"], check=True)
         (share / "gcno").mkdir()
         for name, content in files.items():
@@ -46,7 +46,7 @@ def merged(files, runs):
             run.mkdir(parents=True)
             for name, content in counts.items():
                 (run / name).write_bytes(content)
-        done = roots.in_root(roots.root("memory"), MERGE, f"/usr/src/sched_tick-{vm.version()}", share=share)
+        done = rootfs.in_root(rootfs.root("memory"), MERGE, f"/usr/src/sched_tick-{vm.version()}", share=share)
         assert done.returncode == 0, done.stdout
         kept = vm.BUILD / "coverage"
         shutil.rmtree(kept, ignore_errors=True)

@@ -24,7 +24,7 @@ FAULT_INJECTION_DEBUG_FS FAULT_INJECTION_USERCOPY GCOV_KERNEL KUNIT PROC_SYSCTL
 RACES = CHECKS + "KCSAN KCSAN_STRICT KCSAN_SKIP_WATCH=500"
 
 KERNELS = {
-    # name: (the kernel of roots.SUITES whose source it is, options)
+    # name: (the kernel of rootfs.SUITES whose source it is, options)
     "memory": ("6.1", MEMORY),
     "release": ("6.1", MEMORY + "DEBUG_KOBJECT_RELEASE"),
     "races": ("7.3", RACES),
@@ -73,7 +73,7 @@ def option(word):
 
 
 def recipe(name):
-    """What makes the root of a debug kernel: kernel of roots.SUITES, packages, script."""
+    """What makes the root of a debug kernel: kernel of rootfs.SUITES, packages, script."""
     kernel, options = KERNELS[name]
     fragment = "".join(f"{option(word)}\n" for word in (BASE + options).split())
     return kernel, PACKAGES, SCRIPT % fragment

@@ -4,7 +4,7 @@
 import sys
 import time
 
-import roots
+import rootfs
 import vm
 
 INSTALL = """
@@ -26,10 +26,10 @@ def step(number, text):
 
 def machine(kernel):
     """The module, built and ready to boot."""
-    step(1, f"Linux {kernel}, as Debian ships it (kept in {roots.cache_dir()})")
-    roots.root(kernel)
-    step(2, f"building the module for {roots.release(kernel)}, as DKMS does after an installation")
-    others = vm.build_others(kernel)[0] | vm.tool() | vm.with_libraries(roots.node_exporter())
+    step(1, f"Linux {kernel}, as Debian ships it (kept in {rootfs.cache_dir()})")
+    rootfs.root(kernel)
+    step(2, f"building the module for {rootfs.release(kernel)}, as DKMS does after an installation")
+    others = vm.build_others(kernel)[0] | vm.tool() | vm.with_libraries(rootfs.node_exporter())
     return vm.Machine(kernel, "races", vm.build_dkms(kernel), others)
 
 

@@ -55,7 +55,7 @@ say "Every tick says how late it was, from its deadline until the kernel's worke
 show "echo 5 > $dir/period_ms"
 sleep 3
 bars
-printf '    worst: %s ns; the timer alone, at its worst: %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
+printf '    worst: %s ns; the timer alone, at its worst: %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/timer_lateness/max_ns)"
 printf '    (an emulator is slow and shares its CPUs: these figures are its own)\n'
 
 say "Nothing is lost: what did not get a tick of its own is counted as missed."
@@ -107,7 +107,7 @@ wait
 sleep 1
 show "dmesg | grep stalled | sed 's/^.*sched_tick/sched_tick/'"
 printf '    lateness of the worst tick: %s ns; of its timer: %s ns. So the worker was held up.\n' \
-    "$(cat $dir/lateness/max_ns)" "$(cat $dir/alarm_lateness/max_ns)"
+    "$(cat $dir/lateness/max_ns)" "$(cat $dir/timer_lateness/max_ns)"
 test "$(cat $dir/stalls)" -ge 1 || fail "the stall was not seen"
 rmmod tick_hog
 

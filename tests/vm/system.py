@@ -9,14 +9,14 @@ import io
 import subprocess
 import tarfile
 
-import roots
+import rootfs
 import vm
 
 # What the tool needs; who reads what it writes.
 PACKAGES = ["curl", "e2fsprogs", "initramfs-tools", "iproute2", "kmod", "libinih1", "libsmartcols1",
             "prometheus-node-exporter", "systemd-sysv", "udev"]
 # What an administrator would look with.
-MORE = {roots.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
+MORE = {rootfs.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
 
 # Debian's own way to test a package on the machine it is installed on, and what the tests for DKMS ask for.
 TESTING = ["autodep8", "autopkgtest", "dctrl-tools", "dkms", "dpkg-dev", "efitools", "linux-doc", "linux-headers-amd64", "openssl"]
@@ -120,19 +120,19 @@ def folder(kernel, kind="system"):
     system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. testing: the same, and
     what Debian tests its packages with. rpm: dnf, and a second kernel. upgrade: an older kernel, and packages of this one.
     """
-    suite, extra = roots.SUITES[kernel]
-    newest = {"release": roots.release(kernel)}
+    suite, extra = rootfs.SUITES[kernel]
+    newest = {"release": rootfs.release(kernel)}
     if kind == "system":
-        return roots.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % newest)
+        return rootfs.make(f"system-{kernel}", suite, extra, PACKAGES + MORE.get(kernel, []), SETUP % newest)
     if kind == "building":
-        return roots.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % newest + HEADERS % newest)
+        return rootfs.make(f"building-{kernel}", suite, extra, [*PACKAGES, "dkms"], SETUP % newest + HEADERS % newest)
     if kind == "testing":
-        return roots.make(f"testing-{kernel}", suite, extra, [*PACKAGES, *TESTING], SETUP % newest + HEADERS % newest)
+        return rootfs.make(f"testing-{kernel}", suite, extra, [*PACKAGES, *TESTING], SETUP % newest + HEADERS % newest)
     if kind == "rpm":
         names = newest | {"other": newest["release"].replace("-amd64", "-cloud-amd64")}
-        return roots.make(f"rpm-{kernel}", suite, extra, [*PACKAGES, *DNF[suite], "dkms", "gpg", "rpm"], SETUP % names + RPM % names)
+        return rootfs.make(f"rpm-{kernel}", suite, extra, [*PACKAGES, *DNF[suite], "dkms", "gpg", "rpm"], SETUP % names + RPM % names)
     older = {"release": "$older"}
-    return roots.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
+    return rootfs.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
                       OLDER + SETUP % older + HEADERS % older + UPGRADES % newest)
 
 
@@ -142,7 +142,7 @@ def kernels(root):
 
 
 class System(vm.Machine):
-    """A Debian system with a kernel of roots.SUITES; boot() as often as wanted, with files for the job. What it
+    """A Debian system with a kernel of rootfs.SUITES; boot() as often as wanted, with files for the job. What it
     changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot; with has_loader
     that disk also says which kernel is booted, and with UEFI's variables in a file of their own the firmware is UEFI.
 
@@ -153,17 +153,17 @@ class System(vm.Machine):
     def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None, variables=None):
         super().__init__(kernel, mode, None, files)
         self.folder, self.nic, self.disk, self.variables = folder(kernel, kind), nic, disk, variables
-        self.release, self.has_loader = roots.release(kernel), False
+        self.release, self.has_loader = rootfs.release(kernel), False
         if kind == "upgrade":
             self.release = (self.folder / "older-release").read_text(encoding="ascii").strip()
         if disk:
-            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(roots.image(self.folder)),
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(rootfs.image(self.folder)),
                             str(disk)], check=True)
 
     def _command(self, folder, report="stdio,id=report", options=""):
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
         kernel = [] if self.has_loader else [
-            "-kernel", str(roots.kernel_image(self.folder, self.release, firmware=bool(self.variables))),
+            "-kernel", str(rootfs.kernel_image(self.folder, self.release, firmware=bool(self.variables))),
             "-initrd", str(self.folder / "boot" / f"initrd.img-{self.release}"),
             "-append", " ".join(word for word in words if word)]
         firmware = [word for number, file in enumerate([f"{UEFI}/OVMF_CODE_4M.fd,readonly=on", self.variables])
@@ -172,7 +172,7 @@ class System(vm.Machine):
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else
-                f"file={roots.image(self.folder)},format=raw,if=virtio,snapshot=on",
+                f"file={rootfs.image(self.folder)},format=raw,if=virtio,snapshot=on",
                 "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on", *firmware, *kernel]
 
     def _prepare(self, folder, job, nonce="none"):

@@ -3,7 +3,7 @@
 
 import pytest
 
-import roots
+import rootfs
 import test_kernels
 import vm
 from conftest import effort
@@ -24,7 +24,7 @@ class Machine(vm.Machine):
 
     def __init__(self, mode, files):
         super().__init__("arm64", mode, files["sched_tick.ko"], files)
-        self.busybox = roots.root("arm64") / "busybox"
+        self.busybox = rootfs.root("arm64") / "busybox"
 
     def _command(self, folder, report="stdio,id=report", options=""):
         command = super()._command(folder, report, options)

@@ -91,7 +91,7 @@ RACE = re.compile(r"^=+\nBUG: KCSAN: (.*?)\n.*?^=+\n", re.MULTILINE | re.DOTALL)
 
 def less_races_of_others(console):
     """The log without those where neither side is a function of ours: the kernel has some of its own."""
-    ours = {name for path in (TOP / "src").glob("*.c") for name in re.findall(r"\b((?:sched_)?tick_\w+)\(", path.read_text("ascii"))}
+    ours = {name for path in (TOP / "src").glob("*.c") for name in re.findall(r"\b((?:sched_)?ticker_\w+)\(", path.read_text("ascii"))}
     return RACE.sub(lambda race: race.group() if ours & set(re.findall(r"\w+", race.group(1))) else "", console)
 
 
@@ -128,7 +128,7 @@ def boot_debug(checker, files, run, share, label):
     counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
               for path, text in re.findall(r"^--- counts (\S+/src/\S+)\n([^-]*)", result.report, re.MULTILINE)}
     return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict, told.get("after", ""),
-                   told.get("leaks", "" if checker == "races" else "nobody looked"), counts)
+                   told.get("leaks_the_ticker", "" if checker == "races" else "nobody looked"), counts)
 
 
 @pytest.fixture(scope="module", name="booted")
@@ -169,12 +169,12 @@ MUTANTS = {
     "unlocked_read": ("races", "ticker.c", """\traw_spin_lock_irq(&ticker->lock);
 \tif (ticker->config.enabled)
 \t\tticker->counts.missed +=
-\t\t\ttick_timeline_settle(&ticker->timeline,
-\t\t\t\t\t     tick_ticker_now(ticker));
+\t\t\tticker_timeline_count_missed(&ticker->timeline,
+\t\t\t\t\t\t     ticker_read_clock(ticker));
 \tsnapshot->config = ticker->config;
 \tsnapshot->counts = ticker->counts;
 \traw_spin_unlock_irq(&ticker->lock);
-""", "\tsnapshot->config = ticker->config;\n\tsnapshot->counts = ticker->counts;\n", "instants", "BUG: KCSAN: data-race in .*tick_ticker"),
+""", "\tsnapshot->config = ticker->config;\n\tsnapshot->counts = ticker->counts;\n", "instants", "BUG: KCSAN: data-race in .*ticker"),
     "mutex_in_the_tick": ("memory", "tick.c", "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n",
                           "\tmutex_lock(&ticker->control);\n\tmutex_unlock(&ticker->control);\n"
                           "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n", "settings",
@@ -182,19 +182,19 @@ MUTANTS = {
     "sleeps_under_the_lock": ("memory", "control.c", "\t\tWRITE_ONCE(*field, value);\n\t/* To be chosen again. */\n",
                               "\t\tWRITE_ONCE(*field, value);\n\tcond_resched();\n", "settings",
                               "sleeping function called from invalid context"),
-    "re_arms_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
+    "runs_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"UBSAN: array-index-out-of-bounds in .*place|BUG: KASAN: \S+ in __queue_work|"
                            r"not ok \d+ [1-9]\d* of \d+ times something moved"),
-    "forgets_the_event": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
+    "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
                           "BUG: KASAN"),
-    "drops_it_itself": ("memory", "configfs.c", "\ttick_configfs_count--;\n\tconfig_item_put(item);\n",
-                        "\ttick_configfs_count--;\n\tkfree(to_tick_item(item));\n", "names", "BUG: KASAN"),
-    "frees_by_hand": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",
+    "frees_a_referenced_item": ("memory", "configfs.c", "\tticker_configfs_count--;\n\tconfig_item_put(item);\n",
+                        "\tticker_configfs_count--;\n\tkfree(to_ticker_item(item));\n", "names", "BUG: KASAN"),
+    "leaks_the_item_name": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",
                       r"unreferenced object .*\n(.*\n)+?.*config_item_set_name"),
-    "begins_past_the_end": ("memory", "lateness.c", "\tunsigned int bucket = lateness->bucket;\n",
-                            "\tunsigned int bucket = lateness->bucket + TICK_LATENESS_BUCKETS;\n", "settings",
+    "starts_past_the_last_bucket": ("memory", "lateness.c", "\tunsigned int bucket = lateness->bucket;\n",
+                            "\tunsigned int bucket = lateness->bucket + TICKER_LATENESS_BUCKETS;\n", "settings",
                             "UBSAN: array-index-out-of-bounds in .*lateness"),
-    "leaves_before_the_release": ("release", "ticker.c", "\twait_for_completion(&tick_all_released);\n", "\treturn;\n", "cycles",
+    "unloads_before_the_release": ("release", "ticker.c", "\twait_for_completion(&ticker_all_released);\n", "\treturn;\n", "cycles",
                                   "refcount_t: underflow|unable to handle page fault"),
 }
 # That their means are at work is seen each time.

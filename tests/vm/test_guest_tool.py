@@ -43,7 +43,7 @@ echo "removed: status $?"
 
 # What a monitor reads through all that can be done to a ticker; where there is no room, or no writing; and its price
 # beside a shell script's that does the same.
-CHANGES = ["enabled=no", "enabled=yes", "period=20ms", "clock=boottime", "precise=no", "cpu=0", "phase=3ms", "enabled=off",
+CHANGES = ["enabled=no", "enabled=yes", "period=20ms", "clock=boottime", "timer=wheel", "cpu=0", "phase=3ms", "enabled=off",
            "enabled=on"]
 EXPORT = r"""
 sched-tick create x period=10ms enabled=yes

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-import roots
+import rootfs
 import vm
 from conftest import TOP
 
@@ -32,7 +32,7 @@ def test_install_and_uninstall(kernel, tmp_path):
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
                              capture_output=True).stdout
     subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
-    done = roots.in_root(roots.root(kernel), INSTALL, roots.release(kernel), share=tmp_path)
+    done = rootfs.in_root(rootfs.root(kernel), INSTALL, rootfs.release(kernel), share=tmp_path)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
     assert f"sched-tick {vm.version()}" in done.stdout

@@ -10,7 +10,7 @@ import pytest
 import claims
 import debug
 import klog
-import roots
+import rootfs
 import test_debug
 import vm
 from conftest import REFERENCE, TOP, some_of
@@ -19,7 +19,7 @@ BOOT = "[    0.000000] Linux version 6.1.0-56-amd64 (debian-kernel@lists.debian.
 
 BAD = [
     "[    1.000000] BUG: kernel NULL pointer dereference, address: 0000000000000070",
-    "[    1.000000][  T12] BUG: KASAN: slab-use-after-free in tick_ticker_work+0x10/0x20 [sched_tick]",
+    "[    1.000000][  T12] BUG: KASAN: slab-use-after-free in ticker_work_fn+0x10/0x20 [sched_tick]",
     "<4>[    1.000000] WARNING: CPU: 0 PID: 1 at kernel/workqueue.c:1655 __queue_work+0x2f0/0x3f0",
     "[    1.000000] WARNING: possible circular locking dependency detected",
     "[    1.000000] INFO: task rmmod:123 blocked for more than 120 seconds.",
@@ -28,9 +28,9 @@ BAD = [
     "[    1.000000] Oops: 0000 [#1] PREEMPT SMP NOPTI",
     "[    1.000000] general protection fault, probably for non-canonical address 0x6b6b6b6b6b6b6b6b: 0000 [#1]",
     "[    1.000000] Kernel panic - not syncing: Fatal exception",
-    "[    1.000000] ODEBUG: free active (active state 0) object type: hrtimer hint: tick_ticker_alarm",
+    "[    1.000000] ODEBUG: free active (active state 0) object type: hrtimer hint: ticker_timer_fn",
     "[    1.000000] UBSAN: shift-out-of-bounds in src/ticker.c:10:2",
-    "[    1.000000] KCSAN: data-race in tick_ticker_work / tick_ticker_snapshot",
+    "[    1.000000] KCSAN: data-race in ticker_work_fn / ticker_read_snapshot",
     "[    1.000000] BUG kmalloc-2k (Tainted: G           OE     ): Poison overwritten",
     "[    1.000000] kmemleak: 3 new suspected memory leaks (see /sys/kernel/debug/kmemleak)",
     "[    1.000000] kobject: 'sched_tick' (000000001): is not initialized, yet kobject_put() is being called.",
@@ -68,7 +68,7 @@ def test_log_search_lets_pass(line):
 
 
 @pytest.mark.parametrize("functions,found", [
-    ("tick_ticker_snapshot / tick_ticker_work", True), ("__hrtimer_run_queues / tick_ticker_halt", True),
+    ("ticker_read_snapshot / ticker_work_fn", True), ("__hrtimer_run_queues / ticker_halt", True),
     ("set_nlink / set_nlink", False), ("tick_nohz_stop_tick / tick_sched_do_timer", False)])
 def test_races_of_others_are_not_ours(functions, found):
     """And ours are."""
@@ -125,13 +125,13 @@ def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
     (folder / "boot" / "vmlinuz-1").write_bytes(header + payload)
     if lacks:
         with pytest.raises(RuntimeError, match="not what it says"):
-            roots.kernel_image(folder, "1")
+            rootfs.kernel_image(folder, "1")
         assert not [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
     else:
-        assert roots.kernel_image(folder, "1").read_bytes() == kernel
-        assert roots.kernel_image(folder, "1", firmware=True) == folder / "boot" / "vmlinuz-1"
+        assert rootfs.kernel_image(folder, "1").read_bytes() == kernel
+        assert rootfs.kernel_image(folder, "1", firmware=True) == folder / "boot" / "vmlinuz-1"
         (folder / "boot" / "vmlinuz-1").write_bytes(header + b"another")
-        assert roots.kernel_image(folder, "1") == folder / "boot" / "vmlinuz-1"
+        assert rootfs.kernel_image(folder, "1") == folder / "boot" / "vmlinuz-1"
 
 
 KTAP = """KTAP version 1
@@ -175,40 +175,40 @@ def test_claims_are_what_was_reported():
 # What is done to the module, which test meets it, what else the kernel is told, and what must come of it. In
 # virtual time, where the same always does.
 MUTANTS = {
-    "flush": ("tick.c", "\ttick_place_forget(ticker);\n\thrtimer_cancel(&ticker->watch);\n\thrtimer_cancel(&ticker->alarm);\n"
+    "skips_the_flush": ("tick.c", "\tticker_place_forget(ticker);\n\thrtimer_cancel(&ticker->watchdog);\n\thrtimer_cancel(&ticker->timer);\n"
               "\tif (ticker->dying) {\n\t\tcancel_delayed_work_sync(&ticker->work);\n", "\tif (ticker->dying) {\n", "settings && sleep 3",
               "slub_debug=FZP", "none: "),
-    "lost_tick": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
+    "skips_a_period": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
                   "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "ticks", "", "fail"),
-    "asleep": ("waker.c", "\tsysfs_notify_dirent(event->counter.node);\n", "", "unload", "", "fail"),
-    "unchecked": ("attrs.c", "\tif (value < file->min || value > file->max)\n\t\treturn -ERANGE;\n", "",
+    "wakes_no_poller_at_removal": ("waker.c", "\tsysfs_notify_dirent(event->counter.node);\n", "", "unload", "", "fail"),
+    "checks_no_range": ("attrs.c", "\tif (value < file->min || value > file->max)\n\t\treturn -ERANGE;\n", "",
                   "input", "", "none: the guest died"),
-    "deaf_to_steps": ("tick.c", "\t\ttick_timeline_rewind(&ticker->timeline, now.ns);\n", "",
+    "ignores_clock_steps": ("tick.c", "\t\tticker_timeline_rewind(&ticker->timeline, now.ns);\n", "",
                       "clock", "", "fail"),
-    "blind_to_stalls": ("tick.c", "\t\ttick_ticker_start_timer(&ticker->watch,", "\t\tif (0) tick_ticker_start_timer(&ticker->watch,",
+    "never_arms_the_watchdog": ("tick.c", "\t\tticker_start_timer(&ticker->watchdog,", "\t\tif (0) ticker_start_timer(&ticker->watchdog,",
                         "stalls", "", "fail"),
-    "says_it_twice": ("event.c", "\t\t\ttold->enabled = now->enabled;\n", "\t\t\t;\n", "events", "", "fail"),
-    "any_name": ("configfs.c", " ||\n\t    strspn(name, TICK_NAME_CHARS) != length", "", "names", "", "fail"),
-    "overfull": ("configfs.c", "tick_configfs_count >= tick_configfs_max", "tick_configfs_count > tick_configfs_max",
+    "repeats_events": ("event.c", "\t\t\tlast_reported->enabled = now->enabled;\n", "\t\t\t;\n", "events", "", "fail"),
+    "accepts_any_name": ("configfs.c", " ||\n\t    strspn(name, TICKER_NAME_CHARS) != length", "", "names", "", "fail"),
+    "allows_one_ticker_too_many": ("configfs.c", "ticker_configfs_count >= ticker_configfs_max", "ticker_configfs_count > ticker_configfs_max",
                  "limits", "", "fail"),
-    "leaks": ("ticker.c", "\tkfree(ticker);\n\tkref_put", "\tkref_put", "ten_thousand", "", "fail"),
-    "leaves_too_soon": ("call.c", "tick_ticker_called(ticker) != subscriber);", "tick_ticker_called(ticker) != subscriber || true);",
+    "leaks_the_ticker": ("ticker.c", "\tkfree(ticker);\n\tkref_put", "\tkref_put", "ten_thousand", "", "fail"),
+    "unsubscribes_without_waiting": ("call.c", "ticker_load_called(ticker) != subscriber);", "ticker_load_called(ticker) != subscriber || true);",
                         "subscribe", "", "fail"),
-    "lets_go": ("configfs.c", "\terr = configfs_depend_item(&tick_subsys, item);\n", "\terr = 0;\n",
+    "takes_no_reference": ("configfs.c", "\terr = configfs_depend_item(&ticker_subsys, item);\n", "\terr = 0;\n",
                 "subscribe", "", ""),
-    "exits_in_the_wrong_order": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
-                                 "\ttick_ticker_exit();\n\ttick_ticker_destroy(tick_default);\n}", "modes", "hung_task_panic=1",
+    "exits_in_the_wrong_order": ("main.c", "\tticker_destroy(ticker_default);\n\tticker_exit();\n}",
+                                 "\tticker_exit();\n\tticker_destroy(ticker_default);\n}", "modes", "hung_task_panic=1",
                                  "none: the guest died"),
-    "warns": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
-              "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}", "modes",
+    "warns": ("main.c", "\tticker_destroy(ticker_default);\n\tticker_exit();\n}",
+              "\tWARN_ON(1);\n\tticker_destroy(ticker_default);\n\tticker_exit();\n}", "modes",
               "panic_on_warn=0", "pass"),
-    "warns_and_dies": ("main.c", "\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}",
-                       "\tWARN_ON(1);\n\ttick_ticker_destroy(tick_default);\n\ttick_ticker_exit();\n}", "modes", "",
+    "warns_with_panic_on_warn": ("main.c", "\tticker_destroy(ticker_default);\n\tticker_exit();\n}",
+                       "\tWARN_ON(1);\n\tticker_destroy(ticker_default);\n\tticker_exit();\n}", "modes", "",
                        "none: the guest died"),
 }
 # One of each kind: a figure, an errno, a call into memory that is gone, and what only the log knows. The others were met once and
 # can be again.
-ALWAYS = ("lost_tick", "unchecked", "leaves_too_soon", "warns", "warns_and_dies")
+ALWAYS = ("skips_a_period", "checks_no_range", "unsubscribes_without_waiting", "warns", "warns_with_panic_on_warn")
 
 
 def test_every_bug_is_in_the_table():

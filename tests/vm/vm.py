@@ -20,7 +20,7 @@ import threading
 import warnings
 
 import klog
-import roots
+import rootfs
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
@@ -88,14 +88,14 @@ def with_sources(kernel, source, script, *arguments, beside=None):
 
     A folder that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
     """
-    with roots.sharing() as share:
+    with rootfs.sharing() as share:
         subprocess.run(["make", "--silent", "-C", str(source), f"DESTDIR={share}/installed", "install-source"], check=True)
         if beside:
             shutil.copytree(beside, share / "beside")
         out = share / "out"
         out.mkdir()
-        done = roots.in_root(roots.root(kernel), f"cp -r /share/installed/* /\n{script}", f"/usr/src/sched_tick-{version()}",
-                             roots.release(kernel), version(), *arguments, share=share)
+        done = rootfs.in_root(rootfs.root(kernel), f"cp -r /share/installed/* /\n{script}", f"/usr/src/sched_tick-{version()}",
+                             rootfs.release(kernel), version(), *arguments, share=share)
         return done, {path.name: path.read_bytes() for path in out.iterdir()}
 
 
@@ -164,7 +164,7 @@ def build_others(kernel):
 
 
 PEERS = """
-make -C "/lib/modules/$2/build" M=/share/beside TICK_SRC="$1/src" modules
+make -C "/lib/modules/$2/build" M=/share/beside TICKER_SRC="$1/src" modules
 cp /share/beside/*.ko /share/out
 """
 
@@ -253,7 +253,7 @@ def copy_mutated(folder, file, right, wrong):
 
 def kernel_module(kernel, path):
     """One of the kernel's own modules, by its path below kernel/; None if it is built in."""
-    base = roots.root(kernel) / "lib" / "modules" / roots.release(kernel) / "kernel"
+    base = rootfs.root(kernel) / "lib" / "modules" / rootfs.release(kernel) / "kernel"
     for file in (base / f"{path}.ko", base / f"{path}.ko.xz"):
         if file.exists():
             return _unpacked(file.name, file.read_bytes())
@@ -266,7 +266,7 @@ def _unpacked(name, content):
 
 def made(folder, name):
     """A program that a folder's Makefile builds, by one process at a time."""
-    with roots.locked(BUILD / ".lock"):
+    with rootfs.locked(BUILD / ".lock"):
         subprocess.run(["make", "--silent", "-C", str(folder), f"BUILD={BUILD}"], check=True)
     return BUILD / name
 
@@ -316,12 +316,12 @@ class Machine:
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
 
     def _command(self, folder, report="stdio,id=report", options=""):
-        root, release = roots.root(self.kernel), roots.release(self.kernel)
+        root, release = rootfs.root(self.kernel), rootfs.release(self.kernel)
         words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
-                "-kernel", str(roots.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{folder}/initramfs",
+                "-kernel", str(rootfs.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{folder}/initramfs",
                 "-append", " ".join(word for word in words if word)]
 
     def _prepare(self, folder, job, nonce="none"):

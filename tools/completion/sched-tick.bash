@@ -31,7 +31,7 @@ _sched_tick() {
                 [ "$command" = set ] && words=$(_sched_tick_tickers)
             else
                 compopt -o nospace
-                words='period= phase= precise= clock= cpu= notify= stall= enabled='
+                words='period= phase= timer= clock= cpu= notify= stall= enabled='
             fi
             ;;
         export | apply) compopt -o default ;;

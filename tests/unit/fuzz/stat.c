@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (stat_parse(text, &stat)) {
 		assert(stat.period_ms >= 1 && stat.period_ms <= INT32_MAX);
 		check(&stat.lateness);
-		check(&stat.alarm_lateness);
+		check(&stat.timer_lateness);
 	}
 	free(text);
 	return 0;

@@ -78,12 +78,12 @@ int helper_set(const char *name, const char *parameter, int value)
 	return file_write(helper_path(name, parameter), text);
 }
 
-const char *tick_name(void)
+const char *ticker_name(void)
 {
 	return getenv("SCHED_TICK_TICKER") ?: "default";
 }
 
-bool tick_is_named(void)
+bool ticker_is_named(void)
 {
 	return getenv("SCHED_TICK_TICKER") != NULL;
 }
@@ -98,14 +98,14 @@ static const char *dir_of(const char *name)
 
 static const char *chosen;
 
-void tick_choose(const char *name)
+void ticker_choose(const char *name)
 {
 	chosen = name;
 }
 
-const char *tick_dir(void)
+const char *ticker_dir(void)
 {
-	return dir_of(chosen ?: tick_name());
+	return dir_of(chosen ?: ticker_name());
 }
 
 static int ticker_path(char *path, size_t size, const char *name)
@@ -130,25 +130,25 @@ int ticker_remove(const char *name)
 }
 
 /* A named ticker is given what the module's parameters would give the default one. */
-int tick_begin(const char *parameters)
+int ticker_begin(const char *parameters)
 {
 	const char *period = strstr(parameters, "period_ms=");
 	char text[32] = "";
 	int err;
 
-	if (!tick_is_named())
+	if (!ticker_is_named())
 		return module_load(parameters);
-	err = module_load("enabled=0") ?: ticker_make(tick_name());
+	err = module_load("enabled=0") ?: ticker_make(ticker_name());
 	if (!err && period && sscanf(period, "period_ms=%31[0-9]", text) == 1)
-		err = tick_write("period_ms", text);
+		err = ticker_write("period_ms", text);
 	if (!err && !strstr(parameters, "enabled=0"))
-		err = tick_write("enabled", "1");
+		err = ticker_write("enabled", "1");
 	return err;
 }
 
-int tick_end(void)
+int ticker_end(void)
 {
-	int err = tick_is_named() ? ticker_remove(tick_name()) : 0;
+	int err = ticker_is_named() ? ticker_remove(ticker_name()) : 0;
 
 	return err ?: module_unload();
 }
@@ -174,7 +174,7 @@ int machine_clean(void)
 
 void setup(const char *parameters)
 {
-	int err = tick_begin(parameters);
+	int err = ticker_begin(parameters);
 
 	require(!err, "the ticker is there with \"%s\": %s", parameters, err ? strerror(err) : "done");
 }
@@ -219,55 +219,60 @@ long long meminfo_kb(const char *line)
 	return strtoll(at + strlen(line), NULL, 10);
 }
 
-static const char *tick_path(const char *name)
+static const char *ticker_path(const char *name)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/%s", tick_dir(), name);
+	snprintf(path, sizeof(path), "%s/%s", ticker_dir(), name);
 	return path;
 }
 
-int tick_open(const char *name, int flags)
+int ticker_open(const char *name, int flags)
 {
-	return open(tick_path(name), flags | O_CLOEXEC);
+	return open(ticker_path(name), flags | O_CLOEXEC);
 }
 
-int tick_write(const char *name, const char *text)
+int ticker_write(const char *name, const char *text)
 {
-	return file_write(tick_path(name), text);
+	return file_write(ticker_path(name), text);
 }
 
-void tick_text(const char *name, char *text, size_t size)
+void ticker_text(const char *name, char *text, size_t size)
 {
-	int err = file_read(tick_path(name), text, size);
+	int err = file_read(ticker_path(name), text, size);
 
 	if (err)
 		require(false, "%s can be read: %s", name, strerror(err));
 	text[strcspn(text, "\n")] = '\0';
 }
 
-uint64_t tick_u64(const char *name)
+uint64_t ticker_u64(const char *name)
 {
 	char text[64];
 
-	tick_text(name, text, sizeof(text));
+	ticker_text(name, text, sizeof(text));
 	return strtoull(text, NULL, 10);
 }
 
-void tick_set(const char *name, const char *text)
+void ticker_set(const char *name, const char *text)
 {
-	int err = tick_write(name, text);
+	int err = ticker_write(name, text);
 
 	if (err)
 		require(false, "%s takes \"%s\": %s", name, text, strerror(err));
 }
 
-void tick_set_number(const char *name, long long value)
+void ticker_set_number(const char *name, long long value)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%lld", value);
-	tick_set(name, text);
+	ticker_set(name, text);
+}
+
+void ticker_set_timer(bool hrtimer)
+{
+	ticker_set("timer", hrtimer ? "hrtimer" : "wheel");
 }
 
 static void parse_lateness(char **at, struct lateness *lateness)
@@ -279,18 +284,18 @@ static void parse_lateness(char **at, struct lateness *lateness)
 		lateness->histogram[i] = strtoull(*at, at, 10);
 }
 
-struct tick_stat tick_stat(void)
+struct ticker_stat ticker_stat(void)
 {
-	struct tick_stat stat;
+	struct ticker_stat stat;
 	char text[4096], *at = text;
 
-	tick_text("stat", text, sizeof(text));
+	ticker_text("stat", text, sizeof(text));
 	stat.enabled = strtol(at, &at, 10);
 	stat.period_ms = strtol(at, &at, 10);
 	stat.counter = strtoull(at, &at, 10);
 	stat.missed = strtoull(at, &at, 10);
 	parse_lateness(&at, &stat.lateness);
-	parse_lateness(&at, &stat.alarm_lateness);
+	parse_lateness(&at, &stat.timer_lateness);
 	stat.stalls = strtoull(at, &at, 10);
 	if (*at)
 		require(false, "stat ends after its last field, not with \"%s\"", at);
@@ -301,7 +306,7 @@ bool wait_for_counter(uint64_t above, int64_t timeout_ns)
 {
 	int64_t end = now_ns(CLOCK_MONOTONIC) + timeout_ns;
 
-	while (tick_u64("counter") <= above) {
+	while (ticker_u64("counter") <= above) {
 		if (now_ns(CLOCK_MONOTONIC) > end)
 			return false;
 		sleep_ns(NSEC_PER_MSEC / 4);
@@ -321,9 +326,9 @@ static void poll_until_gone(void *fd)
 	_exit(errno == ENODEV ? 0 : 2);
 }
 
-pid_t tick_poller(const char *name)
+pid_t ticker_poller(const char *name)
 {
-	int fd = tick_open(name, O_RDONLY);
+	int fd = ticker_open(name, O_RDONLY);
 	char path[64], text[512] = "";
 	pid_t pid;
 

@@ -10,7 +10,7 @@
 
 #include "commands.h"
 #include "settings.h"
-#include "ticker.h"
+#include "sysfs.h"
 
 /* No options but --help; returns the name, or exits. */
 static const char *only_name(int *argc, char ***argv)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tickers as the kernel shows them. See ticker.h.
+ * Tickers as the kernel shows them. See sysfs.h.
  */
-#include "ticker.h"
+#include "sysfs.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -20,24 +20,24 @@ static uint64_t total(const uint64_t *histogram)
 }
 
 /* Run one timeline for a while and hold the counts against the clock. */
-static struct tick_stat run_timeline(long long period_ms, int64_t duration_ns)
+static struct ticker_stat run_timeline(long long period_ms, int64_t duration_ns)
 {
-	struct tick_stat before, during, after;
+	struct ticker_stat before, during, after;
 	int64_t started[2], stopped[2], periods[2], counted;
 	int64_t period_ns = period_ms * NSEC_PER_MSEC;
 
-	tick_set("enabled", "0");
-	tick_set_number("period_ms", period_ms);
-	before = tick_stat();
+	ticker_set("enabled", "0");
+	ticker_set_number("period_ms", period_ms);
+	before = ticker_stat();
 
 	started[0] = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	started[1] = now_ns(CLOCK_MONOTONIC);
 	sleep_ns(duration_ns);
 
 	/* While it runs: one may be in flight. */
 	periods[0] = (now_ns(CLOCK_MONOTONIC) - started[1]) / period_ns;
-	during = tick_stat();
+	during = ticker_stat();
 	periods[1] = (now_ns(CLOCK_MONOTONIC) - started[0]) / period_ns;
 	counted = during.counter + during.missed - before.counter - before.missed;
 	if (counted < periods[0] - 1 || counted > periods[1])
@@ -46,9 +46,9 @@ static struct tick_stat run_timeline(long long period_ms, int64_t duration_ns)
 
 	/* At rest: none is. */
 	stopped[0] = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	stopped[1] = now_ns(CLOCK_MONOTONIC);
-	after = tick_stat();
+	after = ticker_stat();
 	after.counter -= before.counter;
 	after.missed -= before.missed;
 	counted = after.counter + after.missed;
@@ -59,7 +59,7 @@ static struct tick_stat run_timeline(long long period_ms, int64_t duration_ns)
 	      period_ms, after.counter, after.missed, periods[0], periods[1]);
 
 	after.lateness.sum_ns -= before.lateness.sum_ns;
-	after.alarm_lateness.sum_ns -= before.alarm_lateness.sum_ns;
+	after.timer_lateness.sum_ns -= before.timer_lateness.sum_ns;
 	check(total(after.lateness.histogram) == after.counter + before.counter,
 	      "%lld ms: as many latenesses as ticks", period_ms);
 	return after;
@@ -77,52 +77,52 @@ static void run_ticks(void)
 		{ 250, 3 * NSEC_PER_SEC },
 		{ 2147483647, NSEC_PER_SEC / 10 },
 	};
-	struct tick_stat stat;
+	struct ticker_stat stat;
 
 	setup("enabled=0");
-	for (int precise = 1; precise >= 0; precise--) {
-		tick_set_number("precise", precise);
+	for (int hrtimer = 1; hrtimer >= 0; hrtimer--) {
+		ticker_set_timer(hrtimer);
 		for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
 			/* Where nothing is said of how late they are, fewer will do. */
 			stat = run_timeline(runs[i].period_ms,
 					    runs[i].duration_ns / (in_virtual_time() ? 1 : 5));
 			if (!in_virtual_time())
 				continue;
-			if (precise)
-				check(!stat.missed, "%lld ms, precise: none missed",
+			if (hrtimer)
+				check(!stat.missed, "%lld ms, hrtimer: none missed",
 				      runs[i].period_ms);
-			if (runs[i].period_ms == 10 && precise)
-				check(stat.counter == 1000, "10 ms, precise: %" PRIu64
+			if (runs[i].period_ms == 10 && hrtimer)
+				check(stat.counter == 1000, "10 ms, hrtimer: %" PRIu64
 				      " of 1000 ticks in 10 s", stat.counter);
 		}
 	}
-	check(tick_u64("alarm_lateness/sum_ns") > 0, "the alarm's lateness is told apart");
+	check(ticker_u64("timer_lateness/sum_ns") > 0, "the timer's lateness is told apart");
 }
 
 const struct ktest test_ticks = { "ticks", run_ticks, .timeout_s = 300 };
 
 /*
  * limit_ns is for deadline to tick, or, if 0, the worker may take 10 us: how
- * long the kernel takes to answer the alarm after a long idle time differs.
+ * long the kernel takes to answer the timer after a long idle time differs.
  */
-static void check_mean(long long period_ms, unsigned int ticks, int precise, int64_t limit_ns)
+static void check_mean(long long period_ms, unsigned int ticks, int hrtimer, int64_t limit_ns)
 {
-	struct tick_stat stat;
-	int64_t mean, alarm;
+	struct ticker_stat stat;
+	int64_t mean, timer;
 
-	tick_set_number("precise", precise);
+	ticker_set_timer(hrtimer);
 	stat = run_timeline(period_ms, period_ms * NSEC_PER_MSEC * ticks + NSEC_PER_MSEC / 2);
-	require(stat.counter > 0, "%lld ms, precise %d: it ticks", period_ms, precise);
+	require(stat.counter > 0, "%lld ms, hrtimer %d: it ticks", period_ms, hrtimer);
 	mean = stat.lateness.sum_ns / stat.counter;
-	alarm = stat.alarm_lateness.sum_ns / stat.counter;
-	check(mean <= (limit_ns ? limit_ns : alarm + 10000),
-	      "%lld ms, precise %d: mean lateness %" PRId64 " ns (max %" PRIu64 ", alarm's mean %"
-	      PRId64 ")", period_ms, precise, mean, stat.lateness.max_ns, alarm);
+	timer = stat.timer_lateness.sum_ns / stat.counter;
+	check(mean <= (limit_ns ? limit_ns : timer + 10000),
+	      "%lld ms, hrtimer %d: mean lateness %" PRId64 " ns (max %" PRIu64 ", timer's mean %"
+	      PRId64 ")", period_ms, hrtimer, mean, stat.lateness.max_ns, timer);
 	/* Stopped half a ms past the last deadline: the wheel may not be there yet. */
-	check(stat.counter == ticks || (!precise && stat.counter == ticks - 1),
-	      "%lld ms, precise %d: %" PRIu64 " of %u ticks", period_ms, precise, stat.counter,
+	check(stat.counter == ticks || (!hrtimer && stat.counter == ticks - 1),
+	      "%lld ms, hrtimer %d: %" PRIu64 " of %u ticks", period_ms, hrtimer, stat.counter,
 	      ticks);
-	tick_set("reset", "1");
+	ticker_set("reset", "1");
 }
 
 /* Wherever between two jiffies the deadlines fall, by steps of 10 us. */
@@ -130,24 +130,24 @@ static void check_wheel_phases(int64_t limit_ns)
 {
 	int64_t step_ns = 10000, worst_ns = 0, worst_at_ns = 0;
 	int64_t period_ns = 10 * jiffy_ns(), now;
-	struct tick_stat stat;
+	struct ticker_stat stat;
 
-	tick_set_number("precise", 0);
-	tick_set_number("period_ms", period_ns / NSEC_PER_MSEC);
+	ticker_set_timer(0);
+	ticker_set_number("period_ms", period_ns / NSEC_PER_MSEC);
 	for (int64_t at_ns = 0; at_ns < jiffy_ns(); at_ns += step_ns) {
-		tick_set("reset", "1");
+		ticker_set("reset", "1");
 		now = now_ns(CLOCK_MONOTONIC);
 		sleep_ns(2 * jiffy_ns() - now % jiffy_ns() + at_ns);
-		tick_set("enabled", "1");
+		ticker_set("enabled", "1");
 		sleep_ns(4 * period_ns);
-		tick_set("enabled", "0");
-		stat = tick_stat();
+		ticker_set("enabled", "0");
+		stat = ticker_stat();
 		if ((int64_t)stat.lateness.max_ns > worst_ns) {
 			worst_ns = stat.lateness.max_ns;
 			worst_at_ns = at_ns;
 		}
 	}
-	check(worst_ns > 0 && worst_ns <= limit_ns, "precise 0: at most %" PRId64
+	check(worst_ns > 0 && worst_ns <= limit_ns, "timer wheel: at most %" PRId64
 	      " ns late wherever deadlines fall (worst %" PRId64 " ns past a multiple of a jiffy)",
 	      worst_ns, worst_at_ns);
 }
@@ -155,15 +155,15 @@ static void check_wheel_phases(int64_t limit_ns)
 static void run_punctual(void)
 {
 	const char *given = getenv("SCHED_TICK_LATENESS_NS");
-	int64_t alarm_ns = given ? strtoll(given, NULL, 10) : 0;
+	int64_t timer_ns = given ? strtoll(given, NULL, 10) : 0;
 	int64_t wheel_ns = jiffy_ns() * 3 / 2;
 
 	setup("enabled=0");
 	note("a jiffy is %" PRId64 " ns", jiffy_ns());
-	check_mean(1, 10000, 1, alarm_ns);
-	check_mean(10, 1000, 1, alarm_ns);
-	check_mean(100, 300, 1, alarm_ns);
-	check_mean(1000, 100, 1, alarm_ns);
+	check_mean(1, 10000, 1, timer_ns);
+	check_mean(10, 1000, 1, timer_ns);
+	check_mean(100, 300, 1, timer_ns);
+	check_mean(1000, 100, 1, timer_ns);
 	check_mean(100, 300, 0, wheel_ns);
 	check_mean(1000, 100, 0, wheel_ns);
 	check_mean(10000, 30, 0, wheel_ns);
@@ -177,80 +177,80 @@ const struct ktest test_punctual = {
 
 static void run_settings(void)
 {
-	struct tick_stat before, after;
+	struct ticker_stat before, after;
 	char text[128];
 
 	setup("period_ms=20");
 	check(wait_for_counter(2, 10 * NSEC_PER_SEC), "it ticks from load on");
 
 	/* A period written while enabled starts a new timeline now. */
-	tick_set("period_ms", "3600000");
-	before = tick_stat();
+	ticker_set("period_ms", "3600000");
+	before = ticker_stat();
 	sleep_ns(NSEC_PER_SEC / 10);
-	after = tick_stat();
+	after = ticker_stat();
 	check(before.counter == after.counter && before.missed == after.missed,
 	      "a new period holds at once");
 	check(after.enabled == 1, "and the ticker stays enabled");
-	tick_set("period_ms", "20");
+	ticker_set("period_ms", "20");
 	check(wait_for_counter(after.counter, 10 * NSEC_PER_SEC), "and so does a shorter one");
 
 	/* How the time is kept changes under way; the timeline does not. */
 	for (int i = 0; i < 50; i++) {
-		tick_set_number("precise", i & 1);
-		tick_set_number("cpu", i & 2 ? 0 : -1);
+		ticker_set_timer(i & 1);
+		ticker_set_number("cpu", i & 2 ? 0 : -1);
 		sleep_ns(3 * NSEC_PER_MSEC);
 	}
-	before = tick_stat();
+	before = ticker_stat();
 	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC),
-	      "it ticks after 50 changes of precise and cpu");
+	      "it ticks after 50 changes of timer and cpu");
 	if (in_virtual_time())
 		check(!before.missed, "which cost no tick (%" PRIu64 ")", before.missed);
 
 	/* Writing what it already is changes nothing. */
-	tick_set("period_ms", "400");
-	before = tick_stat();
+	ticker_set("period_ms", "400");
+	before = ticker_stat();
 	for (int i = 0; i < 30; i++) {
-		tick_set("enabled", "1");
-		tick_set("period_ms", "400");
-		tick_set("phase_ms", "-1");
-		tick_set("clock", "monotonic");
+		ticker_set("enabled", "1");
+		ticker_set("period_ms", "400");
+		ticker_set("phase_ms", "-1");
+		ticker_set("clock", "monotonic");
 		sleep_ns(20 * NSEC_PER_MSEC);
 	}
-	after = tick_stat();
+	after = ticker_stat();
 	check(after.counter + after.missed > before.counter + before.missed,
 	      "the same settings again and again do not start over");
 
 	/* The counter and what a monitor counts never go down. */
-	tick_set("enabled", "0");
-	before = tick_stat();
-	tick_set("reset", "1");
-	after = tick_stat();
-	check(after.lateness.max_ns == 0 && after.alarm_lateness.max_ns == 0 &&
-	      after.lateness.last_ns == 0 && after.alarm_lateness.last_ns == 0,
+	ticker_set("enabled", "0");
+	before = ticker_stat();
+	ticker_set("reset", "1");
+	after = ticker_stat();
+	check(after.lateness.max_ns == 0 && after.timer_lateness.max_ns == 0 &&
+	      after.lateness.last_ns == 0 && after.timer_lateness.last_ns == 0,
 	      "reset clears the worst and the last");
 	check(after.counter == before.counter && after.missed == before.missed &&
 	      after.lateness.sum_ns == before.lateness.sum_ns &&
 	      !memcmp(after.lateness.histogram, before.lateness.histogram,
 		      sizeof(before.lateness.histogram)),
 	      "and nothing that a monitor counts");
-	tick_set("enabled", "1");
-	check(tick_u64("counter") >= before.counter, "enabling keeps the counter");
+	ticker_set("enabled", "1");
+	check(ticker_u64("counter") >= before.counter, "enabling keeps the counter");
 
 	/* All the same from one file and from many. */
-	tick_set("enabled", "0");
-	after = tick_stat();
-	check(after.counter == tick_u64("counter") && after.missed == tick_u64("missed") &&
-	      after.lateness.sum_ns == tick_u64("lateness/sum_ns") &&
-	      after.lateness.max_ns == tick_u64("lateness/max_ns") &&
-	      after.lateness.last_ns == tick_u64("lateness/last_ns") &&
-	      after.alarm_lateness.sum_ns == tick_u64("alarm_lateness/sum_ns"),
+	ticker_set("enabled", "0");
+	after = ticker_stat();
+	check(after.counter == ticker_u64("counter") && after.missed == ticker_u64("missed") &&
+	      after.lateness.sum_ns == ticker_u64("lateness/sum_ns") &&
+	      after.lateness.max_ns == ticker_u64("lateness/max_ns") &&
+	      after.lateness.last_ns == ticker_u64("lateness/last_ns") &&
+	      after.timer_lateness.sum_ns == ticker_u64("timer_lateness/sum_ns"),
 	      "stat says what the files say");
 
 	/* A phase: ticks at 30 ms past multiples of 100 ms since boot. */
-	tick_set("period_ms", "100");
-	tick_set("phase_ms", "30");
-	tick_set("enabled", "1");
-	before = tick_stat();
+	ticker_set("period_ms", "100");
+	ticker_set("phase_ms", "30");
+	ticker_set("enabled", "1");
+	before = ticker_stat();
 	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC), "it ticks with a phase");
 	if (in_virtual_time()) {
 		int64_t past = now_ns(CLOCK_MONOTONIC) % (100 * NSEC_PER_MSEC) - 30 * NSEC_PER_MSEC;
@@ -258,7 +258,7 @@ static void run_settings(void)
 		check(past >= 0 && past < 5 * NSEC_PER_MSEC,
 		      "at the phase: seen %" PRId64 " ns past it", past);
 	}
-	tick_text("phase_ms", text, sizeof(text));
+	ticker_text("phase_ms", text, sizeof(text));
 	check(!strcmp(text, "30"), "the phase reads as written");
 }
 
@@ -266,7 +266,7 @@ const struct ktest test_settings = { "settings", run_settings, .timeout_s = 120 
 
 static void run_ten_minutes(void)
 {
-	struct tick_stat stat;
+	struct ticker_stat stat;
 
 	setup("enabled=0");
 	stat = run_timeline(1, 600 * NSEC_PER_SEC);
@@ -282,7 +282,7 @@ const struct ktest test_ten_minutes = {
 
 static void run_day(void)
 {
-	struct tick_stat stat;
+	struct ticker_stat stat;
 
 	setup("enabled=0");
 	stat = run_timeline(1000, 86400 * NSEC_PER_SEC);
@@ -299,10 +299,10 @@ const struct ktest test_day = {
 /* The mean lateness of the next hour, in ns. */
 static uint64_t hour_of_lateness(void)
 {
-	struct tick_stat before = tick_stat(), after;
+	struct ticker_stat before = ticker_stat(), after;
 
 	sleep_ns(3600 * NSEC_PER_SEC);
-	after = tick_stat();
+	after = ticker_stat();
 	return (after.lateness.sum_ns - before.lateness.sum_ns) / (after.counter - before.counter);
 }
 
@@ -312,7 +312,7 @@ static void run_soak(void)
 	const int64_t hours = effort(30 * 24);
 	uint64_t first, last, counted;
 	long long slab, vmalloc;
-	struct tick_stat stat;
+	struct ticker_stat stat;
 	int64_t from, passed;
 
 	setup("enabled=0");
@@ -320,11 +320,11 @@ static void run_soak(void)
 	check(!stat.missed && stat.counter >= effort(1000000), "%" PRIu64 " ticks at 1 ms, %" PRIu64 " missed",
 	      stat.counter, stat.missed);
 
-	tick_set("period_ms", "1000");
-	tick_set("reset", "1");
-	counted = tick_stat().counter + tick_stat().missed;
+	ticker_set("period_ms", "1000");
+	ticker_set("reset", "1");
+	counted = ticker_stat().counter + ticker_stat().missed;
 	from = now_ns(CLOCK_MONOTONIC);
-	tick_set("enabled", "1");
+	ticker_set("enabled", "1");
 	first = hour_of_lateness();
 	slab = meminfo_kb("Slab:");
 	vmalloc = meminfo_kb("VmallocUsed:");
@@ -332,10 +332,10 @@ static void run_soak(void)
 	last = hour_of_lateness();
 	slab = meminfo_kb("Slab:") - slab;
 	vmalloc = meminfo_kb("VmallocUsed:") - vmalloc;
-	tick_set("enabled", "0");
+	ticker_set("enabled", "0");
 	passed = (now_ns(CLOCK_MONOTONIC) - from) / NSEC_PER_SEC;
 
-	stat = tick_stat();
+	stat = ticker_stat();
 	counted = stat.counter + stat.missed - counted;
 	check((int64_t)counted == passed && !stat.missed, "%" PRId64 " hours: %" PRIu64 " counted of %" PRId64 ", %" PRIu64 " missed",
 	      hours, counted, passed, stat.missed);

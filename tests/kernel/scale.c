@@ -39,8 +39,8 @@ void make_all(unsigned int count)
 void set_all(unsigned int count, const char *name, const char *text)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		tick_choose(numbered(i));
-		tick_set(name, text);
+		ticker_choose(numbered(i));
+		ticker_set(name, text);
 	}
 }
 
@@ -83,10 +83,10 @@ static void run_thousand(void)
 	require(now_ns(CLOCK_MONOTONIC) < begin + 60 * NSEC_PER_SEC + 100 * NSEC_PER_MSEC,
 		"disabled within one period");
 	for (unsigned int i = 0; i < count; i++) {
-		struct tick_stat stat;
+		struct ticker_stat stat;
 
-		tick_choose(numbered(i));
-		stat = tick_stat();
+		ticker_choose(numbered(i));
+		stat = ticker_stat();
 		right += stat.counter == 600;
 		missed += stat.missed;
 	}
@@ -112,10 +112,10 @@ static uint64_t live_and_die(unsigned int count)
 	with = slab_kb();
 	set_all(count, "enabled", "0");
 	for (unsigned int i = 0; i < count; i++) {
-		struct tick_stat stat;
+		struct ticker_stat stat;
 
-		tick_choose(numbered(i));
-		stat = tick_stat();
+		ticker_choose(numbered(i));
+		stat = ticker_stat();
 		if (stat.counter + stat.missed < 10)
 			require(false, "number %u: %" PRIu64 " ticks, %" PRIu64 " missed", i,
 				stat.counter, stat.missed);

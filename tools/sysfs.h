@@ -4,8 +4,8 @@
  *
  * Functions that can fail say why on stderr and return an exit status.
  */
-#ifndef TICKER_H
-#define TICKER_H
+#ifndef SYSFS_H
+#define SYSFS_H
 
 #include <stdbool.h>
 #include <stddef.h>
