@@ -17,7 +17,7 @@ zshdir := /usr/share/zsh/vendor-completions
 HOOKS ?= /etc/kernel/postinst.d /etc/kernel/header_postinst.d
 
 PYTHON := /usr/bin/python3
-# As many at once as there are CPUs: what belongs to one boot, or one folder, stays together (tests/conftest.py).
+# As many at once as there are CPUs: what belongs to one boot, or one directory, stays together (tests/conftest.py).
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra --numprocesses=auto --dist=loadgroup --durations=15
 RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 
@@ -112,7 +112,7 @@ install-dkms: install-source
 	install -d $(addprefix $(DESTDIR),/usr/libexec $(HOOKS))
 	sed 's/@VERSION@/$(VERSION)/' packaging/dkms/sched-tick-dkms >$(DESTDIR)/usr/libexec/sched-tick-dkms
 	chmod 0755 $(DESTDIR)/usr/libexec/sched-tick-dkms
-	for folder in $(HOOKS); do install packaging/dkms/kernel-hook $(DESTDIR)$$folder/00-sched-tick-dkms; done
+	for directory in $(HOOKS); do install packaging/dkms/kernel-hook $(DESTDIR)$$directory/00-sched-tick-dkms; done
 
 install-tool:
 	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
@@ -147,7 +147,7 @@ ifeq ($(DESTDIR),)
 	fi
 endif
 
-# What an installation into an empty folder lays down is what goes.
+# What an installation into an empty directory lays down is what goes.
 uninstall:
 ifeq ($(DESTDIR),)
 	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms remove; fi
@@ -160,7 +160,7 @@ endif
 		$(DESTDIR)/usr/share/sched-tick $(DESTDIR)/usr/share/doc/sched-tick-monitoring 2>/dev/null || :
 	rm -rf build/installed
 
-# In a folder of their own, so that nothing is left here, and of files of one date: the same packages each time.
+# In a directory of their own, so that nothing is left here, and of files of one date: the same packages each time.
 deb rpm srpm: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
 
 deb:

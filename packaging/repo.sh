@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make repo`: FOLDER REPOSITORY KEY URL. The packages of a folder as repositories for apt (deb/) and dnf (rpm/), signed with a
+# `make repo`: FOLDER REPOSITORY KEY URL. The packages of a directory as repositories for apt (deb/) and dnf (rpm/), signed with a
 # key of gpg, and the files that tell apt and dnf of them, if they are served at that URL. What was there stays.
 set -eu
 umask 022

@@ -163,7 +163,7 @@ void ticker_configfs_release(struct config_item *item)
 
 /**
  * ticker_configfs_init() - from here on there may be named tickers
- * @parent: where their folders go in sysfs
+ * @parent: where their directories go in sysfs
  * @max_tickers: how many of them there may be
  *
  * Return: 0 or a negative error code.

@@ -28,7 +28,7 @@ static const struct kobj_type *ticker_ktype;
 static int ticker_cpuhp_state;
 
 /*
- * Nothing of it is in sysfs: the folder of its name is the default ticker's, and
+ * Nothing of it is in sysfs: the directory of its name is the default ticker's, and
  * a kset has no events itself. It only is what the events of its members, the
  * tickers, call their SUBSYSTEM.
  */
@@ -118,8 +118,8 @@ void ticker_release(struct kobject *kobj)
 /**
  * ticker_create() - make a ticker, and start it if its config says so
  * @name: what tracepoints call it, at most TICKER_NAME_LEN bytes
- * @dirname: what its folder is called
- * @parent: where its folder goes
+ * @dirname: what its directory is called
+ * @parent: where its directory goes
  * @config: its settings, each in range
  *
  * Context: may sleep.
@@ -220,7 +220,7 @@ static const struct kobj_type ticker_kset_ktype = {
 	.release = ticker_kset_release,
 };
 
-/* kset_init() is not exported; kset_register() would make a folder. */
+/* kset_init() is not exported; kset_register() would make a directory. */
 static struct kset *ticker_kset_create(void)
 {
 	struct kset *kset = kzalloc(sizeof(*kset), GFP_KERNEL);

@@ -143,7 +143,7 @@ struct ticker_event {
 
 /**
  * struct ticker - one ticker
- * @kobj: its folder in sysfs; the release frees the ticker
+ * @kobj: its directory in sysfs; the release frees the ticker
  * @control: serialises those who change @config, and @dying. A mutex apart
  *	from @lock because it is held while the work is waited for; so the work
  *	must never take it, and nobody may hold it across kobject_del(). Who waits

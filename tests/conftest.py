@@ -84,7 +84,7 @@ def is_once_more(item, tested):
 
 
 def group(item):
-    """What has to run one after the other: a folder of packages, or of programs, is one; of the tests on a kernel one boot serves
+    """What has to run one after the other: a directory of packages, or of programs, is one; of the tests on a kernel one boot serves
     many. And all that boots guests of two CPUs: two of those on two CPUs wait for each other far longer than in turns."""
     given = parameters(item)
     if item.path.name not in ("test_debug.py", "test_kernels.py"):
@@ -117,11 +117,11 @@ def effort(config, share, most=100):
 def once(tmp_path_factory, worker_id):
     """What is built once in a run, whichever worker needs it first: a function, called with what it takes."""
     mine = tmp_path_factory.getbasetemp()
-    folder = mine if worker_id == "master" else mine.parent
+    directory = mine if worker_id == "master" else mine.parent
 
     def get(build, kernel):
-        kept = folder / f"{build.__name__}-{kernel}"
-        with rootfs.locked(folder / f"{kept.name}.lock"):
+        kept = directory / f"{build.__name__}-{kernel}"
+        with rootfs.locked(directory / f"{kept.name}.lock"):
             if not kept.exists():
                 kept.write_bytes(pickle.dumps(build(kernel)))
         return pickle.loads(kept.read_bytes())

@@ -56,17 +56,17 @@ static int is_config(const struct dirent *entry)
 static int apply_folder(bool verbose)
 {
 	struct dirent **entries = NULL;
-	char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
+	char directory[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
 	int found, status, worst = STATUS_DONE;
 
-	snprintf(folder, sizeof(folder), "%s" FOLDER, getenv("SCHED_TICK_ROOT") ?: "");
-	found = scandir(folder, &entries, is_config, alphasort);
+	snprintf(directory, sizeof(directory), "%s" FOLDER, getenv("SCHED_TICK_ROOT") ?: "");
+	found = scandir(directory, &entries, is_config, alphasort);
 	if (found < 0 && errno != ENOENT) {
-		warn("%s", folder);
+		warn("%s", directory);
 		return STATUS_FAILED;
 	}
 	for (int i = 0; i < found; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		snprintf(path, sizeof(path), "%s/%s", directory, entries[i]->d_name);
 		status = apply_file(path, verbose);
 		if (status && !worst)
 			worst = status;

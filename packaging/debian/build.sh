@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make deb`: VERSION FOLDER. Builds source and binary packages from the files that git knows, in a folder of its own.
+# `make deb`: VERSION FOLDER. Builds source and binary packages from the files that git knows, in a directory of its own.
 set -eu
 umask 022
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make rpm`: VERSION FOLDER OPTION, with that option of rpmbuild. As packaging/debian/build.sh, but in a folder that always has
+# `make rpm`: VERSION FOLDER OPTION, with that option of rpmbuild. As packaging/debian/build.sh, but in a directory that always has
 # the same name: rpm writes it into the packages.
 set -eu
 umask 022

@@ -528,21 +528,21 @@ static void memory_of(unsigned int count)
 	}
 }
 
-/* ns of a mkdir and of a rmdir, of items below a folder. */
-static void births(const char *who, const char *folder, unsigned int count)
+/* ns of a mkdir and of a rmdir, of items below a directory. */
+static void births(const char *who, const char *directory, unsigned int count)
 {
 	int64_t begun[3];
 	char path[PATH_MAX];
 
 	begun[0] = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, numbered(i));
+		snprintf(path, sizeof(path), "%s/%s", directory, numbered(i));
 		if (mkdir(path, 0755))
 			require(false, "mkdir %s: %s", path, strerror(errno));
 	}
 	begun[1] = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < count; i++) {
-		snprintf(path, sizeof(path), "%s/%s", folder, numbered(i));
+		snprintf(path, sizeof(path), "%s/%s", directory, numbered(i));
 		if (rmdir(path))
 			require(false, "rmdir %s: %s", path, strerror(errno));
 	}
@@ -616,19 +616,19 @@ static double command_ns(char **words)
 #define FILES	"enabled", "period_ms", "counter", "missed", "stalls", "lateness/sum_ns", "lateness/max_ns", \
 		"lateness/histogram", "timer_lateness/sum_ns", "timer_lateness/histogram"
 
-static void separate_files(void *folder)
+static void separate_files(void *directory)
 {
 	static const char *const files[] = { FILES };
 	char path[PATH_MAX], text[4096];
 	FILE *out = fopen("/tmp/loop.prom", "w");
 	struct dirent *entry;
-	DIR *dir = opendir(folder);
+	DIR *dir = opendir(directory);
 
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-			snprintf(path, sizeof(path), "%s/%s/%s", (char *)folder, entry->d_name, files[i]);
+			snprintf(path, sizeof(path), "%s/%s/%s", (char *)directory, entry->d_name, files[i]);
 			if (!file_read(path, text, sizeof(text)))
 				fprintf(out, "sched_tick_%zu{ticker=\"%s\"} %s", i, entry->d_name, text);
 		}

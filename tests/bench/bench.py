@@ -79,10 +79,10 @@ class Machine(vm.Machine):
 
     timers = None
 
-    def _prepare(self, folder, job, nonce="none"):
-        super()._prepare(folder, job, nonce)
+    def _prepare(self, directory, job, nonce="none"):
+        super()._prepare(directory, job, nonce)
         if self.timers:
-            with open(f"{folder}/initramfs", "ab") as archive:
+            with open(f"{directory}/initramfs", "ab") as archive:
                 subprocess.run(rootfs.as_root(["sh", "-c", 'cd "$0/.." && find "${0##*/}" | cpio --quiet -o -H newc', str(self.timers)]),
                                check=True, stdout=archive)
 

@@ -176,7 +176,7 @@ static void run_modes(void)
 	char text[4096];
 
 	setup("enabled=0");
-	require(!chdir(ticker_dir()), "its folder can be entered");
+	require(!chdir(ticker_dir()), "its directory can be entered");
 	check(!chmod("counter", 0666) && ticker_write("counter", "5") == EIO,
 	      "counter takes no write whatever its mode");
 	check(!chmod("lateness/bounds_ns", 0666) &&

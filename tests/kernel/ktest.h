@@ -87,7 +87,7 @@ int ticker_end(void);
 void setup(const char *parameters);	/* ticker_begin(), or end the test */
 void ticker_choose(const char *name);	/* another from here on; NULL: that one again */
 
-/* Files: by path, or by name in the ticker's folder. */
+/* Files: by path, or by name in the ticker's directory. */
 int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
 int file_write(const char *path, const char *text);		/* 0 or errno */
 long long meminfo_kb(const char *line);				/* of /proc/meminfo */

@@ -84,7 +84,7 @@ static void run_names(void)
 		snprintf(name, sizeof(name), "a%cb", c);
 		wrong += !try_name(name, good ? 0 : EINVAL);
 		snprintf(name, sizeof(name), "%c", c);
-		/* By itself, a dot is a folder that is there. */
+		/* By itself, a dot is a directory that is there. */
 		if (c != '.')
 			wrong += !try_name(name, good ? 0 : EINVAL);
 	}

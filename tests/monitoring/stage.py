@@ -68,10 +68,10 @@ echo "again: $(sched-tick list --raw --noheadings -o name,enabled,period | tr '\
 
 
 def machine(kernel, module, others=None, nic="none"):
-    """A system that has all that a job needs in its folder."""
+    """A system that has all that a job needs in its directory."""
     files = {"sched_tick.ko": module, "sched-tick": vm.tool()["bin/sched-tick"]} | (others or {})
-    for folder in ("packaging/systemd", "udev"):
-        files |= {path.name: path.read_bytes() for path in (vm.TOP / folder).iterdir() if path.is_file()}
+    for directory in ("packaging/systemd", "udev"):
+        files |= {path.name: path.read_bytes() for path in (vm.TOP / directory).iterdir() if path.is_file()}
     return system.System(kernel, files, nic=nic)
 
 
@@ -96,7 +96,7 @@ def fleet_expressions():
 
 @contextlib.contextmanager
 def beside_monitoring(files):
-    """A folder with what is in packaging/monitoring and some files more ({name: text}), to be shared with a root."""
+    """A directory with what is in packaging/monitoring and some files more ({name: text}), to be shared with a root."""
     with rootfs.sharing() as share:
         shutil.copytree(MONITORING, share, dirs_exist_ok=True)
         for name, text in files.items():
@@ -107,7 +107,7 @@ def beside_monitoring(files):
 def promtool(*arguments):
     """What promtool says of our rules."""
     with beside_monitoring({}) as share:
-        return rootfs.in_root(system.folder(rootfs.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
+        return rootfs.in_root(system.directory(rootfs.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
 
 
 def free_port():
@@ -136,7 +136,7 @@ class Prometheus:
                      "exec prometheus --config.file=prometheus.yml --storage.tsdb.path=data " \
                      "--storage.tsdb.retention.time=100y " \
                      f"--web.listen-address=127.0.0.1:{self.port} --web.enable-lifecycle"
-            with subprocess.Popen(rootfs.inside(system.folder(rootfs.REFERENCE), script, share=share), stdin=subprocess.DEVNULL,
+            with subprocess.Popen(rootfs.inside(system.directory(rootfs.REFERENCE), script, share=share), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
                 try:
                     self.until(lambda: self.query("vector(1)"), 60)
@@ -191,13 +191,13 @@ await() { until curl -sf -o /dev/null "http://10.0.2.2:%d/$1"; do sleep 1; done;
         def log_message(self, *_):
             pass
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, directory):
+        self.directory = directory
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
-                                                      functools.partial(self.Handler, directory=str(folder)))
+                                                      functools.partial(self.Handler, directory=str(directory)))
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.job = self.AWAIT % self.server.server_port
 
     def give(self, name):
         """From now on it is there."""
-        (self.folder / name).touch()
+        (self.directory / name).touch()

@@ -103,7 +103,7 @@ def test_node_exporter_serves_every_series(served, release):
 def test_promtool_takes_the_metrics(served):
     """Names, units, help texts."""
     with stage.beside_monitoring({"sched_tick.prom": section(served, "file")}) as share:
-        done = rootfs.in_root(system.folder(REFERENCE), "promtool check metrics < /share/sched_tick.prom", share=share)
+        done = rootfs.in_root(system.directory(REFERENCE), "promtool check metrics < /share/sched_tick.prom", share=share)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 

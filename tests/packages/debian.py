@@ -46,32 +46,32 @@ watch() {
 
 def copied(name, version=None, release=None):
     """A copy of this tree with a name, or of one with another version or release of the packages."""
-    folder = vm.BUILD / "packages" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    directory = vm.BUILD / "packages" / name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=vm.TOP,
                              check=True, capture_output=True).stdout
-    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(folder)], cwd=vm.TOP, input=tracked, check=True)
-    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(directory)], cwd=vm.TOP, input=tracked, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=directory, check=True)
     if version:
         for file in ("dkms.conf", "src/main.c", "packaging/debian/changelog", "packaging/rpm/sched-tick.spec"):
-            path = folder / file
+            path = directory / file
             path.write_text(path.read_text("utf-8").replace(vm.version(), version), encoding="utf-8")
     if release:
-        path = folder / "packaging/rpm/sched-tick.spec"
+        path = directory / "packaging/rpm/sched-tick.spec"
         path.write_text(re.sub(r"^(Release: +)1", rf"\g<1>{release}", path.read_text("utf-8"), flags=re.MULTILINE), encoding="utf-8")
-    return folder
+    return directory
 
 
 @functools.cache
 def built(name, version=None, release=None, target="deb"):
-    """The folder with what `make deb`, or rpm, builds of such a copy. The copy "b" is built by who keeps files private: the modes
+    """The directory with what `make deb`, or rpm, builds of such a copy. The copy "b" is built by who keeps files private: the modes
     in a package do not depend on that."""
-    folder = copied(f"{target}-{name}", version, release)
-    subprocess.run(["make", "--silent", target], cwd=folder, check=True, capture_output=True, umask=0o077 if name == "b" else -1)
-    return folder / "dist"
+    directory = copied(f"{target}-{name}", version, release)
+    subprocess.run(["make", "--silent", target], cwd=directory, check=True, capture_output=True, umask=0o077 if name == "b" else -1)
+    return directory / "dist"
 
 
-def binaries(folder):
+def binaries(directory):
     """Its packages, less those for debuggers."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.deb") if "dbgsym" not in path.name}
+    return {path.name: path.read_bytes() for path in directory.glob("*.deb") if "dbgsym" not in path.name}

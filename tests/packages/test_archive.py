@@ -34,10 +34,10 @@ def test_piuparts(machine, tmp_path):
     suite, _ = rootfs.SUITES[REFERENCE]
     archive, security = rootfs.sites()
     old, new = tmp_path / "old", tmp_path / "new"
-    for folder, built in ((old, debian.built("a")), (new, debian.built("newer", "0.1.1"))):
-        folder.mkdir()
+    for directory, built in ((old, debian.built("a")), (new, debian.built("newer", "0.1.1"))):
+        directory.mkdir()
         for name, content in debian.binaries(built).items():
-            (folder / name).write_bytes(content)
+            (directory / name).write_bytes(content)
     packages = subprocess.run(["dpkg-scanpackages", "."], cwd=old, check=True, capture_output=True).stdout
     (old / "Packages").write_bytes(packages)
     repositories = [f"deb [trusted=yes] file:{old} ./"]

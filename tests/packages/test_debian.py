@@ -100,9 +100,9 @@ echo '--- end'
 """
 
 
-def contents(folder):
+def contents(directory):
     """Everything that a build made, but for the word on when and where."""
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix not in (".buildinfo", ".changes")}
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix not in (".buildinfo", ".changes")}
 
 
 @pytest.mark.scope("test")

@@ -98,7 +98,7 @@ def test_a_kernel_that_clang_built(name):
 
 @pytest.fixture(scope="module", name="packages")
 def _packages(tmp_path_factory):
-    """A folder with the package, a newer one, and programs that not every root has."""
+    """A directory with the package, a newer one, and programs that not every root has."""
     packages = tmp_path_factory.mktemp("packages")
     shutil.copy(shutil.which("busybox"), packages)
     for name, built in (("old", debian.built("a")), ("new", debian.built("newer", "0.1.1"))):
@@ -111,10 +111,10 @@ def _packages(tmp_path_factory):
 @pytest.fixture(scope="module", name="reports", params=DKMS)
 def _reports(request, packages):
     """What the steps of both scripts said, and the kernels' names."""
-    folder = rootfs.root(request.param)
+    directory = rootfs.root(request.param)
     good = rootfs.release(request.param)
     other = good.replace("-amd64", ".other-amd64")
-    said = [rootfs.in_root(folder, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
+    said = [rootfs.in_root(directory, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
     return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in said], good, other
 
 

@@ -149,7 +149,7 @@ step reinstalled reinstall sched-tick-dkms
 
 @pytest.fixture(scope="module", name="repositories")
 def _repositories(tmp_path_factory):
-    """One folder per version, with all that came before; and what a machine puts into /srv. Made by who keeps files private: apt
+    """One directory per version, with all that came before; and what a machine puts into /srv. Made by who keeps files private: apt
     reads as a user of its own."""
     top = tmp_path_factory.mktemp("repositories")
     top.chmod(0o755)
@@ -160,13 +160,13 @@ def _repositories(tmp_path_factory):
                    check=True, capture_output=True, env=environment)
     before = None
     for name, (copy, version, release) in VERSIONS.items():
-        folder = top / name
+        directory = top / name
         if before:
-            shutil.copytree(before, folder)
+            shutil.copytree(before, directory)
         for target in ("deb", "rpm"):
-            subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target=target), folder,
+            subprocess.run([TOP / "packaging" / "repo.sh", debian.built(copy, version, release, target=target), directory,
                             "test@sched-tick.invalid", "file:///srv/repo"], check=True, capture_output=True, env=environment, umask=0o077)
-        before = folder
+        before = directory
     subprocess.run(["gpgconf", "--kill", "all"], check=True, env=environment)
     shutil.rmtree(keys)
     return top
@@ -205,9 +205,9 @@ def check_transactions(told, kernels, ticking):
 
 def in_root(repositories, script):
     """What a script says in the root with these in /srv; both are forgotten."""
-    folder = system.folder(REFERENCE, "rpm")
-    done = rootfs.in_root(folder, f"set +e\nln -s /share /srv/all\n{PRELUDE}{script}", share=repositories, timeout=900)
-    return steps(done.stdout), system.kernels(folder)
+    directory = system.directory(REFERENCE, "rpm")
+    done = rootfs.in_root(directory, f"set +e\nln -s /share /srv/all\n{PRELUDE}{script}", share=repositories, timeout=900)
+    return steps(done.stdout), system.kernels(directory)
 
 
 @pytest.mark.scope("test")
@@ -235,7 +235,7 @@ class Installed:
     def __init__(self, kernel, repositories, disk):
         files = {str(path.relative_to(repositories)): path.read_bytes() for path in repositories.rglob("*") if path.is_file()}
         self.machine = system.System(kernel, files, kind="rpm", disk=disk)
-        self.kernels = system.kernels(self.machine.folder)
+        self.kernels = system.kernels(self.machine.directory)
         self.name = 0
 
     def boot(self, script, verdict="pass"):

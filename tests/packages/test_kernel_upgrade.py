@@ -67,10 +67,10 @@ ORDERS = {
 @pytest.fixture(scope="module", name="kernels")
 def _kernels():
     """The root, the kernel in it, and the newest."""
-    folder = system.folder(REFERENCE, "upgrade")
-    older, newest = (folder / "older-release").read_text(encoding="ascii").strip(), rootfs.release(REFERENCE)
+    directory = system.directory(REFERENCE, "upgrade")
+    older, newest = (directory / "older-release").read_text(encoding="ascii").strip(), rootfs.release(REFERENCE)
     assert older != newest
-    return folder, older, newest
+    return directory, older, newest
 
 
 def steps(report):
@@ -109,14 +109,14 @@ def test_heartbeat_survives(kernels, tmp_path):
 @pytest.mark.parametrize("order", ORDERS)
 def test_orders(kernels, order, tmp_path):
     """Whichever package comes first, when all have come each kernel has the module."""
-    folder, older, newest = kernels
+    directory, older, newest = kernels
     lines = [f"step after-{number} install $(printf '/var/cache/upgrade/%s/*.deb\\n' {patterns})\n"
              for number, patterns in enumerate(ORDERS[order])]
     script = (STEP + "cd /share\nstep installed install ./*.deb\ncd /var/cache/upgrade\n" + "".join(lines)
               + f"step removed purge linux-image-{older} linux-headers-{older}\n")
     for name, content in debian.binaries(debian.built("a")).items():
         (tmp_path / name).write_bytes(content)
-    done = rootfs.in_root(folder, script, share=tmp_path, timeout=1800)
+    done = rootfs.in_root(directory, script, share=tmp_path, timeout=1800)
     told = dict(steps(done.stdout))
     new = {f"{newest.removesuffix('amd64')}{flavour}" for flavour in re.findall(r"([\w-]+)/", " ".join(ORDERS[order]))}
     assert is_right(told["installed"], [older]), done.stdout

@@ -15,9 +15,9 @@ MACROS = TOP / "tests" / "packages" / "macros"
 SCRIPTS = ["post", "posttrans", "posttrans dkms", "postun", "pre dkms", "preun", "preun dkms"]
 
 
-def contents(folder):
+def contents(directory):
     """Everything that a build made."""
-    return {path.name: path.read_bytes() for path in folder.glob("*.rpm")}
+    return {path.name: path.read_bytes() for path in directory.glob("*.rpm")}
 
 
 @pytest.mark.scope("test")
@@ -32,8 +32,8 @@ def test_two_builds_are_the_same():
 @pytest.mark.scope("test")
 def test_rpmlint_has_nothing_to_say():
     """That is not filtered with a reason."""
-    folder = debian.built("a", target="rpm")
-    done = subprocess.run(["rpmlint", "--rpmlintrc", f"{SPEC.parent}/sched-tick.rpmlintrc", str(SPEC), *map(str, folder.glob("*.rpm"))],
+    directory = debian.built("a", target="rpm")
+    done = subprocess.run(["rpmlint", "--rpmlintrc", f"{SPEC.parent}/sched-tick.rpmlintrc", str(SPEC), *map(str, directory.glob("*.rpm"))],
                           text=True, capture_output=True, check=False)
     assert done.returncode == 0 and "0 errors, 0 warnings" in done.stdout, done.stdout + done.stderr
     filters = (SPEC.parent / "sched-tick.rpmlintrc").read_text("utf-8")

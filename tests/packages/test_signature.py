@@ -39,18 +39,18 @@ insmod /run/job/sched_tick.ko
 @pytest.fixture(scope="module", name="reports")
 def _reports(tmp_path_factory):
     """The boot that installs and enrolls; one on firmware that knows no key; one that knows DKMS's."""
-    folder = tmp_path_factory.mktemp("signed")
-    known, unknown = folder / "known", folder / "unknown"
+    directory = tmp_path_factory.mktemp("signed")
+    known, unknown = directory / "known", directory / "unknown"
     for variables in (known, unknown):
         shutil.copyfile(f"{system.UEFI}/OVMF_VARS_4M.fd", variables)
-    machine = system.System(REFERENCE, debian.binaries(debian.built("a")), kind="testing", disk=folder / "disk.qcow2",
+    machine = system.System(REFERENCE, debian.binaries(debian.built("a")), kind="testing", disk=directory / "disk.qcow2",
                             variables=known)
     results = [machine.boot(ENROLL, timeout=1200, label="signed-enroll")]
     machine.variables = unknown
     results.append(machine.boot(LOOK + ":", timeout=600, options="module.sig_enforce=1", label="signed-unknown"))
     machine.variables = known
     results.append(machine.boot(LOOK + UNSIGNED + ":", timeout=600, options="module.sig_enforce=1", label="signed-known"))
-    shutil.rmtree(folder)
+    shutil.rmtree(directory)
     for result in results:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
     assert "enrolled\n" in results[0].report, results[0].explain()

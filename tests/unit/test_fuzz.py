@@ -14,9 +14,9 @@ LONGEST = {"stat": 2048, "config": 1024}    # bytes; more of the same is no news
 SECONDS = 600
 
 
-def build(folder, compiler, target, *more):
+def build(directory, compiler, target, *more):
     """A target with its sanitizers, and whatever calls it."""
-    program = folder / target
+    program = directory / target
     subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", '-DVERSION="fuzz"', "-O1", "-g", f"-I{TOOLS}",
                     "-fno-sanitize-recover=all", *more, "-o", program, FUZZ / f"{target}.c", *SOURCES], check=True)
     return program

@@ -26,10 +26,10 @@ ALARM = {0: 86399, 4: 1}
 
 @pytest.fixture(scope="session", name="tool")
 def _tool(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tool")
-    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={folder}",
+    directory = tmp_path_factory.mktemp("tool")
+    subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={directory}",
                     "CFLAGS=-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"], check=True)
-    return folder / "sched-tick"
+    return directory / "sched-tick"
 
 
 @pytest.fixture(scope="session", name="shim")
@@ -45,7 +45,7 @@ def row(counts):
     return [counts.get(bucket, 0) for bucket in range(BUCKETS)]
 
 
-def put(folder, **settings):
+def put(directory, **settings):
     """A ticker's files."""
     values = {"enabled": 1, "period_ms": 1000, "counter": 86400, "missed": 2, "stalls": 1, "timer": "[hrtimer] wheel",
               "clock": "[monotonic] boottime realtime", "phase_ms": -1, "cpu": -1, "notify": 0, "stall_ms": 0} | settings
@@ -53,9 +53,9 @@ def put(folder, **settings):
     alarm = row(ALARM if values["counter"] else {})
     stat = [values[name] for name in ("enabled", "period_ms", "counter", "missed")]
     stat += [4210, 61234567, sum(late) * 4500, *late, 700, 19000, sum(alarm) * 600, *alarm, values["stalls"]]
-    folder.mkdir(parents=True)
+    directory.mkdir(parents=True)
     for name, value in (values | {"stat": " ".join(map(str, stat))}).items():
-        (folder / name).write_text(f"{value}\n", encoding="ascii")
+        (directory / name).write_text(f"{value}\n", encoding="ascii")
 
 
 @pytest.fixture(name="tree")
@@ -177,19 +177,19 @@ def test_buckets_add_up(run):
 
 def test_export_is_whole_or_not_at_all(run, tmp_path):
     """A file that could not be written leaves the old one, and no other."""
-    folder = tmp_path / "out"
-    done = run("export", "--output", folder / "x.prom")
-    assert done.status == 1 and str(folder) in done.err
-    folder.mkdir()
-    assert run("export", "--output", folder / "x.prom") == (0, "", "")
-    assert (folder / "x.prom").stat().st_mode & 0o777 == 0o644
-    old = (folder / "x.prom").read_text("ascii")
+    directory = tmp_path / "out"
+    done = run("export", "--output", directory / "x.prom")
+    assert done.status == 1 and str(directory) in done.err
+    directory.mkdir()
+    assert run("export", "--output", directory / "x.prom") == (0, "", "")
+    assert (directory / "x.prom").stat().st_mode & 0o777 == 0o644
+    old = (directory / "x.prom").read_text("ascii")
     assert old == run("export", "--output", "-").out
     # A file may be no longer than this: the disk is full.
-    done = run("export", "--output", folder / "x.prom",
+    done = run("export", "--output", directory / "x.prom",
                preexec_fn=lambda: __import__("resource").setrlimit(__import__("resource").RLIMIT_FSIZE, (1000, 1000)))
     assert done.status != 0
-    assert (folder / "x.prom").read_text("ascii") == old
+    assert (directory / "x.prom").read_text("ascii") == old
 
 
 def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
@@ -215,17 +215,17 @@ def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
 
 def test_a_folder_that_can_not_be_written(tool, tree, tmp_path):
     """Not even by root, if it has not the power to go over that."""
-    folder = tmp_path / "out"
-    folder.mkdir()
-    (folder / "x.prom").write_text("old\n", encoding="ascii")
-    folder.chmod(0o555)
+    directory = tmp_path / "out"
+    directory.mkdir()
+    (directory / "x.prom").write_text("old\n", encoding="ascii")
+    directory.chmod(0o555)
     powerless = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
-    done = subprocess.run([*powerless, tool, "export", "--output", folder / "x.prom"], check=False, text=True,
+    done = subprocess.run([*powerless, tool, "export", "--output", directory / "x.prom"], check=False, text=True,
                           capture_output=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree)})
-    folder.chmod(0o755)
-    assert done.returncode == 1 and str(folder) in done.stderr and "Permission denied" in done.stderr, done.stderr
-    assert [each.name for each in folder.iterdir()] == ["x.prom"]
-    assert (folder / "x.prom").read_text("ascii") == "old\n"
+    directory.chmod(0o755)
+    assert done.returncode == 1 and str(directory) in done.stderr and "Permission denied" in done.stderr, done.stderr
+    assert [each.name for each in directory.iterdir()] == ["x.prom"]
+    assert (directory / "x.prom").read_text("ascii") == "old\n"
 
 
 def test_check_sees_a_worker_that_is_stuck(tool, tree):
@@ -558,10 +558,10 @@ phase = 1h
 
 def test_apply_changes_what_differs(run, tree):
     """And says what; the second time nothing."""
-    folder = tree / "etc" / "sched-tick.d"
-    folder.mkdir(parents=True)
-    (folder / "10-a.conf").write_text(CONFIG, encoding="ascii")
-    (folder / "ignored.conf~").write_text("[", encoding="ascii")
+    directory = tree / "etc" / "sched-tick.d"
+    directory.mkdir(parents=True)
+    (directory / "10-a.conf").write_text(CONFIG, encoding="ascii")
+    (directory / "ignored.conf~").write_text("[", encoding="ascii")
     done = run("apply")
     assert done.status == 0 and not done.err
     assert done.out.splitlines() == ["default: period_ms = 2000", "default: stall_ms = 500", "backup: phase_ms = -1",

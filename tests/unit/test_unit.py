@@ -13,17 +13,17 @@ FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror", f
 PURE = {"timeline.h", "lateness.c"}
 
 
-def gcc(folder, *arguments):
+def gcc(directory, *arguments):
     """Compile, or fail with what gcc said."""
-    subprocess.run(["gcc", *FLAGS, *arguments], check=True, cwd=folder)
+    subprocess.run(["gcc", *FLAGS, *arguments], check=True, cwd=directory)
 
 
 @pytest.fixture(scope="module", name="built")
 def _built(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("unit")
-    gcc(folder, "-O0", "-g", "--coverage", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+    directory = tmp_path_factory.mktemp("unit")
+    gcc(directory, "-O0", "-g", "--coverage", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
         str(UNIT / "unit.c"), "-o", "unit", "-lcmocka")
-    return folder
+    return directory
 
 
 def test_unit(built):

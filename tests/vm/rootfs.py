@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Roots: a folder per Debian suite with that suite's kernel, headers, compiler and DKMS.
+"""Roots: a directory per Debian suite with that suite's kernel, headers, compiler and DKMS.
 
 A root is made once by mmdebstrap and kept in the user's cache under a name that hashes its recipe. It
 is built under another name and renamed when whole, so a run that failed half-way leaves nothing that
@@ -153,29 +153,29 @@ APART = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
 
 def make(name, suite, extra, packages, script):
-    """The folder of the root with this recipe, made if it is not there; script runs in the new root."""
-    folder = cache_dir() / "roots" / f"{name}-{recipe_key(suite, extra, packages, script)}"
-    with locked(beside(folder, ".lock")):
-        if folder.is_dir():
-            return folder
-        partial = beside(folder, ".partial")
+    """The directory of the root with this recipe, made if it is not there; script runs in the new root."""
+    directory = cache_dir() / "roots" / f"{name}-{recipe_key(suite, extra, packages, script)}"
+    with locked(beside(directory, ".lock")):
+        if directory.is_dir():
+            return directory
+        partial = beside(directory, ".partial")
         remove(partial)
         say(f"fetching {name} ({extra or suite}), once")
         unpack = 'chroot "$1" sh -s -- "$TARGET" < "$SCRIPT"'
-        recipe = beside(folder, ".sh")
+        recipe = beside(directory, ".sh")
         recipe.write_text(script, encoding="ascii")
         run_quietly(
             as_root(["env", PATH, f"SCRIPT={recipe}", f"TARGET={extra or ''}", *APART, "--mount-proc", "mmdebstrap", "--mode=root",
                      "--variant=apt", f"--include={','.join(packages)}", *apt_options(),
                      "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
                      f"--customize-hook={unpack}", *EXPIRED.get(suite, []), suite, str(partial), *sources(suite, extra)]),
-            beside(folder, ".log"), f"root of {name}")
-        os.rename(partial, folder)
-    return folder
+            beside(directory, ".log"), f"root of {name}")
+        os.rename(partial, directory)
+    return directory
 
 
 def root(kernel):
-    """The folder of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS, or "-clang"
+    """The directory of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS, or "-clang"
     with that beside; or one of debug.KERNELS; or "arm64"."""
     if kernel == "arm64":
         return make(kernel, *SUITES[arm64.KERNEL], arm64.PACKAGES, arm64.UNPACK)
@@ -189,15 +189,15 @@ def root(kernel):
     return make(kernel, *SUITES[series], PACKAGES, UNPACK_KERNEL.replace("linux-headers-amd64", headers))
 
 
-def image(folder):
+def image(directory):
     """A file system image with what is in a root, made once."""
-    file = beside(folder, ".ext4")
-    with locked(beside(folder, ".ext4.lock")):
+    file = beside(directory, ".ext4")
+    with locked(beside(directory, ".ext4.lock")):
         if not file.exists():
-            partial = beside(folder, ".ext4.partial")
+            partial = beside(directory, ".ext4.partial")
             remove(partial)
-            run_quietly(as_root(["mke2fs", "-q", "-t", "ext4", "-d", str(folder), str(partial), "4G"]),
-                        beside(folder, ".ext4.log"), f"image of {folder.name}")
+            run_quietly(as_root(["mke2fs", "-q", "-t", "ext4", "-d", str(directory), str(partial), "4G"]),
+                        beside(directory, ".ext4.log"), f"image of {directory.name}")
             os.rename(partial, file)
     return file
 
@@ -206,14 +206,14 @@ def image(folder):
 UNPACKERS = {b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
-def kernel_image(folder, version, firmware=False):
+def kernel_image(directory, version, firmware=False):
     """What to boot of a root: its kernel, unpacked, once. An emulator takes seconds for it each time; but firmware that has to
     start it, or to wake it up, knows a packed one only.
 
     Where the payload is says Documentation/arch/x86/boot.rst; its last word is how long it has to become. What is packed in
     another way, or not at all, is left as it is.
     """
-    packed = folder / "boot" / f"vmlinuz-{version}"
+    packed = directory / "boot" / f"vmlinuz-{version}"
     content = packed.read_bytes()
     offset, length = struct.unpack_from("<II", content, 0x248)
     offset += 512 * (content[0x1f1] + 1)
@@ -221,7 +221,7 @@ def kernel_image(folder, version, firmware=False):
     tool = next((tool for magic, tool in UNPACKERS.items() if payload.startswith(magic)), None)
     if firmware or not tool or content[0x202:0x206] != b"HdrS":
         return packed
-    file = beside(folder, f".vmlinux-{hashlib.sha256(content).hexdigest()[:16]}")
+    file = beside(directory, f".vmlinux-{hashlib.sha256(content).hexdigest()[:16]}")
     with locked(beside(file, ".lock")):
         if not file.exists():
             kernel = subprocess.run([tool, "-dc"], input=payload, check=True, capture_output=True).stdout
@@ -237,27 +237,27 @@ def release(kernel):
     return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
 
 
-# A root under a layer that is gone afterwards, with /proc for the tools that look, and a folder of ours.
+# A root under a layer that is gone afterwards, with /proc for the tools that look, and a directory of ours.
 ASIDE = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root &&
 mount -t overlay -o "lowerdir=$0,upperdir=/mnt/new,workdir=/mnt/work" overlay /mnt/root && mount -t proc proc /mnt/root/proc &&
 mkdir /mnt/root/share && mount --bind "$SHARE" /mnt/root/share && exec chroot /mnt/root "$@"
 """
 
 
-def inside(folder, script, *arguments, share):
-    """The command that runs a shell script inside a root. What it changes is forgotten, but for /share, which is this folder."""
-    return as_root(["env", f"SHARE={share}", *APART, "sh", "-c", ASIDE, str(folder), "sh", "-euc", script, "sh", *arguments])
+def inside(directory, script, *arguments, share):
+    """The command that runs a shell script inside a root. What it changes is forgotten, but for /share, which is this directory."""
+    return as_root(["env", f"SHARE={share}", *APART, "sh", "-c", ASIDE, str(directory), "sh", "-euc", script, "sh", *arguments])
 
 
-def in_root(folder, script, *arguments, share, **options):
+def in_root(directory, script, *arguments, share, **options):
     """Run a shell script inside a root to its end."""
-    return subprocess.run(inside(folder, script, *arguments, share=share), check=False, text=True, stdin=subprocess.DEVNULL,
+    return subprocess.run(inside(directory, script, *arguments, share=share), check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
 @contextlib.contextmanager
 def sharing():
-    """A folder to share with a root, for as long as it is needed."""
+    """A directory to share with a root, for as long as it is needed."""
     share = pathlib.Path(tempfile.mkdtemp(prefix="sched-tick-share-"))
     try:
         yield share
@@ -291,26 +291,26 @@ rm prometheus-node-exporter_*.deb
 
 
 def fetched(name, script, what):
-    """A folder that a script, run in the reference root, leaves in /share/out, kept."""
-    folder = cache_dir() / f"{name}-{recipe_key(script)}"
-    with locked(beside(folder, ".lock")):
-        if folder.is_dir():
-            return folder
+    """A directory that a script, run in the reference root, leaves in /share/out, kept."""
+    directory = cache_dir() / f"{name}-{recipe_key(script)}"
+    with locked(beside(directory, ".lock")):
+        if directory.is_dir():
+            return directory
         base = root(REFERENCE)
         say(f"fetching {what}, once")
-        partial = beside(folder, ".partial")
+        partial = beside(directory, ".partial")
         remove(partial)
         partial.mkdir()
         done = in_root(base, script, share=partial)
         if done.returncode:
             raise RuntimeError(f"{what} can't be had:\n{done.stdout}")
-        subprocess.run(as_root(["mv", str(partial / "out"), str(folder)]), check=True)
+        subprocess.run(as_root(["mv", str(partial / "out"), str(directory)]), check=True)
         remove(partial)
-    return folder
+    return directory
 
 
 def kernel_scripts():
-    """The folder scripts/ of a kernel's source."""
+    """The directory scripts/ of a kernel's source."""
     return fetched("scripts", FETCH_SCRIPTS, "the kernel's own checks")
 
 

@@ -66,9 +66,9 @@ UPGRADES = """
 newest=%(release)s
 for flavour in amd64 rt-amd64 cloud-amd64; do
     for part in image headers; do
-        folder=/var/cache/upgrade/$flavour/$part
-        mkdir -p "$folder"
-        apt-get install --yes --no-install-recommends --download-only -o "Dir::Cache::archives=$folder" \\
+        directory=/var/cache/upgrade/$flavour/$part
+        mkdir -p "$directory"
+        apt-get install --yes --no-install-recommends --download-only -o "Dir::Cache::archives=$directory" \\
             "linux-$part-${newest%%amd64}$flavour"
     done
 done
@@ -114,7 +114,7 @@ poweroff -f
 """
 
 
-def folder(kernel, kind="system"):
+def directory(kernel, kind="system"):
     """The root that a system with a kernel boots from.
 
     system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. testing: the same, and
@@ -152,33 +152,33 @@ class System(vm.Machine):
 
     def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None, variables=None):
         super().__init__(kernel, mode, None, files)
-        self.folder, self.nic, self.disk, self.variables = folder(kernel, kind), nic, disk, variables
+        self.directory, self.nic, self.disk, self.variables = directory(kernel, kind), nic, disk, variables
         self.release, self.has_loader = rootfs.release(kernel), False
         if kind == "upgrade":
-            self.release = (self.folder / "older-release").read_text(encoding="ascii").strip()
+            self.release = (self.directory / "older-release").read_text(encoding="ascii").strip()
         if disk:
-            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(rootfs.image(self.folder)),
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(rootfs.image(self.directory)),
                             str(disk)], check=True)
 
-    def _command(self, folder, report="stdio,id=report", options=""):
+    def _command(self, directory, report="stdio,id=report", options=""):
         words = ["root=/dev/vda", vm.COMMAND_LINE, options]
         kernel = [] if self.has_loader else [
-            "-kernel", str(rootfs.kernel_image(self.folder, self.release, firmware=bool(self.variables))),
-            "-initrd", str(self.folder / "boot" / f"initrd.img-{self.release}"),
+            "-kernel", str(rootfs.kernel_image(self.directory, self.release, firmware=bool(self.variables))),
+            "-initrd", str(self.directory / "boot" / f"initrd.img-{self.release}"),
             "-append", " ".join(word for word in words if word)]
         firmware = [word for number, file in enumerate([f"{UEFI}/OVMF_CODE_4M.fd,readonly=on", self.variables])
                     for word in ("-drive", f"if=pflash,format=raw,unit={number},file={file}")] if self.variables else []
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *vm.MODES[self.mode],
                 "-nic", self.nic, "-vga", "none", "-display", "none", "-monitor", "none", "-no-reboot",
-                "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
+                "-serial", f"file:{directory}/console", "-chardev", report, "-serial", "chardev:report",
                 "-drive", f"file={self.disk},format=qcow2,if=virtio" if self.disk else
-                f"file={rootfs.image(self.folder)},format=raw,if=virtio,snapshot=on",
-                "-drive", f"file={folder}/job.tar,format=raw,if=virtio,readonly=on", *firmware, *kernel]
+                f"file={rootfs.image(self.directory)},format=raw,if=virtio,snapshot=on",
+                "-drive", f"file={directory}/job.tar,format=raw,if=virtio,readonly=on", *firmware, *kernel]
 
-    def _prepare(self, folder, job, nonce="none"):
+    def _prepare(self, directory, job, nonce="none"):
         files = {"init": INIT.encode(), "job": job.encode(), "job.env": f"REPORT_NONCE={nonce}\n".encode(),
                  **self.others}
-        with tarfile.open(f"{folder}/job.tar", "w") as archive:
+        with tarfile.open(f"{directory}/job.tar", "w") as archive:
             for name, content in files.items():
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)

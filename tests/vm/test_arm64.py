@@ -26,8 +26,8 @@ class Machine(vm.Machine):
         super().__init__("arm64", mode, files["sched_tick.ko"], files)
         self.busybox = rootfs.root("arm64") / "busybox"
 
-    def _command(self, folder, report="stdio,id=report", options=""):
-        command = super()._command(folder, report, options)
+    def _command(self, directory, report="stdio,id=report", options=""):
+        command = super()._command(directory, report, options)
         # Its first serial port is the board's own, the second is to be plugged in.
         first = command.index("chardev:report") - 1
         command[first:first + 2] = ["-device", "pci-serial,chardev=report"]

@@ -120,18 +120,18 @@ def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
     payload = subprocess.run(["xz", "-c"], input=kernel, check=True, capture_output=True).stdout
     payload += (len(kernel) + lacks).to_bytes(4, "little")
     header[0x1f1], header[0x202:0x206], header[0x248:0x250] = 1, b"HdrS", struct.pack("<II", 0, len(payload))
-    folder = tmp_path / "root"
-    (folder / "boot").mkdir(parents=True)
-    (folder / "boot" / "vmlinuz-1").write_bytes(header + payload)
+    directory = tmp_path / "root"
+    (directory / "boot").mkdir(parents=True)
+    (directory / "boot" / "vmlinuz-1").write_bytes(header + payload)
     if lacks:
         with pytest.raises(RuntimeError, match="not what it says"):
-            rootfs.kernel_image(folder, "1")
+            rootfs.kernel_image(directory, "1")
         assert not [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
     else:
-        assert rootfs.kernel_image(folder, "1").read_bytes() == kernel
-        assert rootfs.kernel_image(folder, "1", firmware=True) == folder / "boot" / "vmlinuz-1"
-        (folder / "boot" / "vmlinuz-1").write_bytes(header + b"another")
-        assert rootfs.kernel_image(folder, "1") == folder / "boot" / "vmlinuz-1"
+        assert rootfs.kernel_image(directory, "1").read_bytes() == kernel
+        assert rootfs.kernel_image(directory, "1", firmware=True) == directory / "boot" / "vmlinuz-1"
+        (directory / "boot" / "vmlinuz-1").write_bytes(header + b"another")
+        assert rootfs.kernel_image(directory, "1") == directory / "boot" / "vmlinuz-1"
 
 
 KTAP = """KTAP version 1

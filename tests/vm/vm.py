@@ -86,7 +86,7 @@ def version():
 def with_sources(kernel, source, script, *arguments, beside=None):
     """Run a script in a kernel's root after `make install-source` into it ($1 is where); returns what it printed.
 
-    A folder that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
+    A directory that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
     """
     with rootfs.sharing() as share:
         subprocess.run(["make", "--silent", "-C", str(source), f"DESTDIR={share}/installed", "install-source"], check=True)
@@ -239,12 +239,12 @@ def build_debug(kernel, source=TOP, options=CHECKED):
     return files
 
 
-def copy_mutated(folder, file, right, wrong):
+def copy_mutated(directory, file, right, wrong):
     """A copy of the module's source with a bug put in on purpose."""
     for needed in ("dkms.conf", "Makefile"):
-        shutil.copy(TOP / needed, folder)
-    shutil.copytree(TOP / "src", folder / "src")
-    path = folder / "src" / file
+        shutil.copy(TOP / needed, directory)
+    shutil.copytree(TOP / "src", directory / "src")
+    path = directory / "src" / file
     source = path.read_text(encoding="ascii")
     if source.count(right) != 1:
         raise RuntimeError(f"{file} has changed: mend this mutant")
@@ -264,10 +264,10 @@ def _unpacked(name, content):
     return lzma.decompress(content) if name.endswith(".xz") else content
 
 
-def made(folder, name):
-    """A program that a folder's Makefile builds, by one process at a time."""
+def made(directory, name):
+    """A program that a directory's Makefile builds, by one process at a time."""
     with rootfs.locked(BUILD / ".lock"):
-        subprocess.run(["make", "--silent", "-C", str(folder), f"BUILD={BUILD}"], check=True)
+        subprocess.run(["make", "--silent", "-C", str(directory), f"BUILD={BUILD}"], check=True)
     return BUILD / name
 
 
@@ -291,8 +291,8 @@ def tool():
 def _initramfs(path, files, busybox=None):
     """An archive of busybox, /init, and files: {name: (content, mode)}."""
     busybox = busybox or shutil.which("busybox") or "/bin/busybox"
-    with tempfile.TemporaryDirectory() as folder:
-        tree = pathlib.Path(folder)
+    with tempfile.TemporaryDirectory() as directory:
+        tree = pathlib.Path(directory)
         (tree / "bin").mkdir()
         shutil.copy(busybox, tree / "bin" / "busybox")
         for name, (content, mode) in files.items():
@@ -315,16 +315,16 @@ class Machine:
     def __init__(self, kernel, mode, module, others=None):
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
 
-    def _command(self, folder, report="stdio,id=report", options=""):
+    def _command(self, directory, report="stdio,id=report", options=""):
         root, release = rootfs.root(self.kernel), rootfs.release(self.kernel)
         words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
         return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
-                "-serial", f"file:{folder}/console", "-chardev", report, "-serial", "chardev:report",
-                "-kernel", str(rootfs.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{folder}/initramfs",
+                "-serial", f"file:{directory}/console", "-chardev", report, "-serial", "chardev:report",
+                "-kernel", str(rootfs.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{directory}/initramfs",
                 "-append", " ".join(word for word in words if word)]
 
-    def _prepare(self, folder, job, nonce="none"):
+    def _prepare(self, directory, job, nonce="none"):
         environment = (f"export SCHED_TICK_KO=/sched_tick.ko SCHED_TICK_VM=1 "
                        f"SCHED_TICK_VIRTUAL={int(self.mode == 'virtual')} REPORT_NONCE={nonce}\n")
         files = {
@@ -337,7 +337,7 @@ class Machine:
         configfs = kernel_module(self.kernel, "fs/configfs/configfs")
         if configfs:
             files["configfs.ko"] = (configfs, 0o644)
-        _initramfs(f"{folder}/initramfs", files, self.busybox)
+        _initramfs(f"{directory}/initramfs", files, self.busybox)
 
     def boot(self, job, timeout=600, echo=False, options="", label=None):
         """Boot, run a shell script as /job, and return a Result. Its logs are kept under the label."""
@@ -351,9 +351,9 @@ class Machine:
     def _boot_once(self, job, timeout, echo, options, label):
         nonce = secrets.token_hex(8)
         lines = []
-        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as folder:
-            self._prepare(folder, job, nonce)
-            with subprocess.Popen(self._command(folder, options=options), stdin=subprocess.DEVNULL,
+        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as directory:
+            self._prepare(directory, job, nonce)
+            with subprocess.Popen(self._command(directory, options=options), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
                 late = threading.Timer(timeout, guest.kill)
                 late.start()
@@ -365,7 +365,7 @@ class Machine:
                 guest.wait()
                 timed_out = not late.is_alive()
                 late.cancel()
-            console = pathlib.Path(folder, "console").read_text(encoding="utf-8", errors="replace")
+            console = pathlib.Path(directory, "console").read_text(encoding="utf-8", errors="replace")
         result = Result("\n".join(lines), console, verdict_of(lines, nonce, timed_out))
         kept = BUILD / "logs"
         kept.mkdir(parents=True, exist_ok=True)
@@ -375,9 +375,9 @@ class Machine:
 
     def shell(self, job):
         """Boot with this terminal as the guest's."""
-        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as folder:
-            self._prepare(folder, job)
-            command = self._command(folder, "stdio,id=report,signal=off")
+        with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as directory:
+            self._prepare(directory, job)
+            command = self._command(directory, "stdio,id=report,signal=off")
             return subprocess.run(command, check=False).returncode
 
 

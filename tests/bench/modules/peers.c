@@ -49,7 +49,7 @@ MODULE_PARM_DESC(runs, "how often it ran");
 /* How late, in ns: requeue against one period after the run before, timed against the timer. */
 static u32 samples[PEER_SAMPLES];
 static struct debugfs_u32_array samples_array = { .array = samples };
-static struct dentry *folder;
+static struct dentry *directory;
 
 static struct workqueue_struct *queue;
 static u64 due_ns;
@@ -141,7 +141,7 @@ static void peer_timers_exit(void)
 	kvfree(peers);
 }
 
-/* As many files as a ticker has, in as many folders; what is in them is the same. */
+/* As many files as a ticker has, in as many directories; what is in them is the same. */
 static ssize_t bare_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "0\n");
@@ -265,15 +265,15 @@ static int __init peers_init(void)
 	queue = alloc_workqueue("tick", WQ_PERCPU | WQ_HIGHPRI, WQ_MAX_ACTIVE);
 	if (!queue)
 		return -ENOMEM;
-	folder = debugfs_create_dir("peers", NULL);
-	debugfs_create_u32_array("samples", 0444, folder, &samples_array);
+	directory = debugfs_create_dir("peers", NULL);
+	debugfs_create_u32_array("samples", 0444, directory, &samples_array);
 	due_ns = ktime_get_ns() + period_ms * NSEC_PER_MSEC;
 	if (!strcmp(what, "requeue"))
 		queue_delayed_work(queue, &requeue, msecs_to_jiffies(period_ms));
 	else
 		err = peer_timers_init();
 	if (err) {
-		debugfs_remove(folder);
+		debugfs_remove(directory);
 		destroy_workqueue(queue);
 	}
 	return err;
@@ -291,7 +291,7 @@ static void __exit peers_exit(void)
 	else
 		cancel_delayed_work_sync(&requeue);
 	destroy_workqueue(queue);
-	debugfs_remove(folder);
+	debugfs_remove(directory);
 }
 
 module_init(peers_init);
