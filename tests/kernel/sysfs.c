@@ -108,7 +108,7 @@ const char *ticker_dir(void)
 	return dir_of(chosen ?: ticker_name());
 }
 
-static int ticker_path(char *path, size_t size, const char *name)
+static int configfs_path(char *path, size_t size, const char *name)
 {
 	return snprintf(path, size, "%s/%s", KTEST_CONFIGFS, name);
 }
@@ -117,7 +117,7 @@ int ticker_make(const char *name)
 {
 	char path[PATH_MAX];
 
-	ticker_path(path, sizeof(path), name);
+	configfs_path(path, sizeof(path), name);
 	return mkdir(path, 0755) ? errno : 0;
 }
 
@@ -125,7 +125,7 @@ int ticker_remove(const char *name)
 {
 	char path[PATH_MAX];
 
-	ticker_path(path, sizeof(path), name);
+	configfs_path(path, sizeof(path), name);
 	return rmdir(path) ? errno : 0;
 }
 
