@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The front door: `make help`. The kernel's side of the build is src/Kbuild.
+# `make help` lists the targets. src/Kbuild builds the module.
 
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 KERNEL ?= 6.1
@@ -13,11 +13,11 @@ unitdir := /usr/lib/systemd/system
 mandir := /usr/share/man
 zshdir := /usr/share/zsh/vendor-completions
 
-# The kernel's packages run what is here; Debian's do.
+# Directories of scripts that kernel packages run. Debian's kernel packages use these two.
 HOOKS ?= /etc/kernel/postinst.d /etc/kernel/header_postinst.d
 
 PYTHON := /usr/bin/python3
-# As many at once as there are CPUs: what belongs to one boot, or one directory, stays together (tests/conftest.py).
+# As many workers as CPUs. Tests that share a boot or a directory run in the same worker (tests/conftest.py).
 PYTEST := $(PYTHON) -m pytest -p no:cacheprovider -ra --numprocesses=auto --dist=loadgroup --durations=15
 RIG := PYTHONPATH=tests/vm PYTHONDONTWRITEBYTECODE=1
 
@@ -30,7 +30,7 @@ LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
 
-# $(call need,PACKAGES): install what is not there yet; says so.
+# $(call need,PACKAGES): install the Debian packages that are missing, and list them.
 need = @packaging/need.sh $(1)
 
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
@@ -40,23 +40,23 @@ BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
-	@echo 'make demo            the module at work on a stock kernel, in a throw-away virtual machine'
-	@echo 'make test            tests of every kind, from a fresh machine; an hour, and more where it is slow'
-	@echo 'make check           the fast loop: static checks, host unit tests, one kernel; minutes'
-	@echo 'make test-long       every test in full, on every kernel; hours'
-	@echo 'make bench           the figures of docs/bench.md, side by side with the peers; half an hour (KERNELS=6.1: that one alone)'
-	@echo 'make coverage        which lines and branches of the module the tests reach, into build/coverage'
-	@echo 'make shell           a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
-	@echo 'make pictures        the pictures of the README, anew'
-	@echo 'make module          build for the running kernel, here (KVER=... for another)'
+	@echo 'make demo            boot a stock kernel in a throw-away virtual machine and show the module at work'
+	@echo 'make test            run the tests on Linux 5.10, 6.1, 6.12 and 7.3; an hour or more'
+	@echo 'make check           run static checks, host unit tests and the tests on one kernel; minutes'
+	@echo 'make test-long       run every test in full, on every kernel; hours'
+	@echo 'make bench           measure the figures of docs/bench.md; half an hour (KERNELS=6.1: on that kernel alone)'
+	@echo 'make coverage        report which lines and branches of the module the tests reach, into build/coverage'
+	@echo 'make shell           open a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
+	@echo 'make pictures        draw the pictures of the README'
+	@echo 'make module          build the module for the running kernel (KVER=...: for another)'
 	@echo 'make tool            build sched-tick(8) into build/'
-	@echo 'sudo make test-here  the in-machine tests on this machine and its running kernel'
-	@echo 'sudo make install    module (by DKMS), tool and units on this machine (DESTDIR=... only lays the files down)'
-	@echo 'sudo make uninstall  take it away again'
-	@echo 'make deb             Debian packages, into dist/'
-	@echo 'make rpm             RPM packages, into dist/ (make srpm: the source package alone)'
-	@echo 'make repo KEY=...    what is in dist/ as repositories for apt and dnf, signed with that key of gpg, into REPO=dist/repo'
-	@echo 'make clean           remove what was built here; the cache stays'
+	@echo 'sudo make test-here  run the in-machine tests on this machine and its running kernel'
+	@echo 'sudo make install    install module (by DKMS), tool and units (DESTDIR=...: only copy the files there)'
+	@echo 'sudo make uninstall  remove what make install installed'
+	@echo 'make deb             build the Debian packages, into dist/'
+	@echo 'make rpm             build the RPM packages, into dist/ (make srpm: the source package alone)'
+	@echo 'make repo KEY=...    make apt and dnf repositories of the packages in dist/, signed with that key of gpg (REPO=dist/repo)'
+	@echo 'make clean           remove build/ and dist/; ~/.cache/sched-tick stays'
 
 demo:
 	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES))
@@ -101,7 +101,8 @@ test-here: module
 	$(MAKE) --silent -C tests/kernel BUILD=$(CURDIR)/build
 	SCHED_TICK_KO=$(CURDIR)/src/sched_tick.ko build/ktest
 
-# Three parts, as they are packaged; the whole, with DESTDIR= empty, is put to work.
+# Each package is made of one of install-dkms, install-tool and install-monitoring. `install` without DESTDIR also builds the
+# module and enables the units.
 install-source:
 	install -d $(DKMS_SOURCE)/src
 	install -m 0644 dkms.conf $(DKMS_SOURCE)
@@ -139,7 +140,7 @@ endif
 	$(MAKE) --silent install-dkms install-tool install-monitoring
 ifeq ($(DESTDIR),)
 	/usr/libexec/sched-tick-dkms kernel $(KVER)
-	dkms status -m sched_tick -v $(VERSION) -k $(KVER) | grep -q installed || { echo 'no module: has $(KVER) no headers?' >&2; exit 1; }
+	dkms status -m sched_tick -v $(VERSION) -k $(KVER) | grep -q installed || { echo 'no module for $(KVER): are its headers installed?' >&2; exit 1; }
 	if command -v systemd-sysusers >/dev/null; then systemd-sysusers sched-tick.conf; fi
 	if test -d /run/systemd/system; then \
 		systemctl daemon-reload; \
@@ -147,7 +148,7 @@ ifeq ($(DESTDIR),)
 	fi
 endif
 
-# What an installation into an empty directory lays down is what goes.
+# The files to remove are those that an installation into an empty directory creates.
 uninstall:
 ifeq ($(DESTDIR),)
 	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms remove; fi
@@ -160,7 +161,7 @@ endif
 		$(DESTDIR)/usr/share/sched-tick $(DESTDIR)/usr/share/doc/sched-tick-monitoring 2>/dev/null || :
 	rm -rf build/installed
 
-# In a directory of their own, so that nothing is left here, and of files of one date: the same packages each time.
+# Packages are built outside this tree. All files get the date of the changelog, so that builds are reproducible.
 deb rpm srpm: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
 
 deb:
@@ -175,12 +176,12 @@ srpm:
 	$(call need,$(RPM_PACKAGES))
 	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -bs
 
-# Of what is in dist/.
+# The repositories hold the packages of dist/.
 REPO ?= $(CURDIR)/dist/repo
 URL ?= file://$(REPO)
 repo:
 	$(call need,$(REPO_PACKAGES) $(RPM_PACKAGES))
-	@test -n '$(KEY)' || { echo 'make repo KEY=...: with which key of gpg?' >&2; exit 2; }
+	@test -n '$(KEY)' || { echo 'make repo: KEY is missing: the key of gpg to sign with' >&2; exit 2; }
 	@packaging/repo.sh $(CURDIR)/dist '$(abspath $(REPO))' '$(KEY)' '$(URL)'
 
 clean:
