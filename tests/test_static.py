@@ -82,10 +82,43 @@ def test_man_page(path):
     assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr
 
 
-def test_codespell():
-    """No typing errors in a text that people read."""
+WORDS = TOP / "tests" / "words.txt"
+REPLACED = [line.split("->")[0] for line in WORDS.read_text("utf-8").splitlines()]
+# A phrase of words.txt, or a word. A phrase at the end of a line may go on with "item".
+PHRASES = "|".join(word for word in REPLACED if " " in word)
+WORD = rf"\b(?i:{PHRASES})\b(?![-\w]| item| queue|(?<= work)\s*$)|\w(?:[\w\-'’]*\w)?"
+# Uses of these words that stay: alarm(2), to turn off, in turn.
+EXEMPT = r"\balarm\(|\b([Tt]urns?( it)? (on|off)|in [Tt]urn)\b"
+
+
+def codespell(*paths):
+    """Look for typing errors, and for the words that words.txt replaces."""
     # .TE ends a table.
-    done = run("codespell", "--ignore-words-list=te", *TEXTS)
+    return run("codespell", "--check-hidden", "--dictionary=-", f"--dictionary={WORDS}", f"--regex={WORD}",
+               f"--ignore-regex={EXEMPT}", "--ignore-words-list=te", *paths)
+
+
+def test_codespell():
+    """All texts but the licence are free of typing errors and of words that have a plainer one."""
+    done = codespell(*[path for path in TEXTS if path not in (WORDS, TOP / "LICENSE")])
+    assert done.returncode == 0, done.stdout
+
+
+def test_codespell_reports_the_words_of_the_dictionary(tmp_path):
+    """Each of them makes it fail, in a hidden file as well."""
+    assert len(REPLACED) > 30
+    planted = tmp_path / ".planted"
+    planted.write_text("".join(f"{word.capitalize()} is planted.\n" for word in REPLACED), "utf-8")
+    done = codespell(planted)
+    reported = [line.split(": ")[1].split(" ==> ")[0].lower() for line in done.stdout.splitlines()]
+    assert done.returncode != 0 and reported == REPLACED
+
+
+def test_codespell_lets_pass(tmp_path):
+    """Names in which such a word is a part, and the uses that are exempt."""
+    passing = tmp_path / "passing"
+    passing.write_text("bad-manual-page-folder, wakealarm, alarmtimer, alarm(10), a work item, turn off, turn it on, in turn\n", "utf-8")
+    done = codespell(passing)
     assert done.returncode == 0, done.stdout
 
 
