@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make deb`: VERSION FOLDER. Builds source and binary packages from the files that git knows, in a directory of its own.
+# Usage: build.sh VERSION DIRECTORY. `make deb` runs it in the top directory. Builds the source package and the binary packages from
+# the files that git lists, in a temporary directory, and copies them to DIRECTORY.
 set -eu
 umask 022
 
 version=$1 dist=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-packaging/tarball.sh "sched-tick-$version" "$work/sched-ticker_$version.orig.tar.xz"
+packaging/tarball.sh "sched-tick-$version" "$work/sched-tick_$version.orig.tar.xz"
 cd "$work"
-tar -xf "sched-ticker_$version.orig.tar.xz"
+tar -xf "sched-tick_$version.orig.tar.xz"
 cd "sched-tick-$version"
 cp -r packaging/debian debian
 rm debian/build.sh
@@ -20,6 +21,6 @@ dpkg-buildpackage --unsigned-source --unsigned-changes --build=full > "$work/log
 }
 cd "$work"
 mkdir -p "$dist"
-rm -f "$dist"/sched-tick*.deb "$dist"/sched-ticker_*
+rm -f "$dist"/sched-tick*.deb "$dist"/sched-tick_*
 cp sched-tick*.deb sched-tick*.dsc sched-tick*.tar.xz sched-tick*.changes sched-tick*.buildinfo "$dist"
 ls sched-tick*
