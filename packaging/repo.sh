@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make repo`: FOLDER REPOSITORY KEY URL. The packages of a directory as repositories for apt (deb/) and dnf (rpm/), signed with a
-# key of gpg, and the files that tell apt and dnf of them, if they are served at that URL. What was there stays.
+# Usage: repo.sh DIRECTORY REPOSITORY KEY URL. `make repo` runs it. Adds the packages of DIRECTORY to the apt repository
+# REPOSITORY/deb and the dnf repository REPOSITORY/rpm and signs both with the gpg key KEY. Writes the configuration files for
+# apt and dnf, which expect REPOSITORY to be served at URL. Packages already in REPOSITORY stay.
 set -eu
 umask 022
 

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# `make rpm`: VERSION FOLDER OPTION, with that option of rpmbuild. As packaging/debian/build.sh, but in a directory that always has
-# the same name: rpm writes it into the packages.
+# Usage: build.sh VERSION DIRECTORY OPTION. `make rpm` runs it in the top directory with OPTION=-ba, `make srpm` with -bs. Builds RPM
+# packages from the files that git lists and copies them to DIRECTORY. The path of the work directory is fixed because rpm writes it
+# into the packages.
 set -eu
 umask 022
 
@@ -10,7 +11,7 @@ version=$1 dist=$2 option=$3
 top=$(pwd)
 work=/tmp/sched-tick-rpmbuild
 mkdir -m 0700 "$work" || {
-    echo "$work: another build is at work, or was killed: remove it then" >&2
+    echo "$work exists: another build is running, or one was killed; if none is running, remove $work" >&2
     exit 1
 }
 trap 'rm -rf "$work"' EXIT
