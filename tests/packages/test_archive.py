@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What Debian's archive runs on every package: piuparts and autopkgtest."""
+"""The tests that Debian's archive runs on every package: piuparts and autopkgtest."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from conftest import REFERENCE
 
 pytestmark = pytest.mark.scope("long")
 
-# The packages of a machine before ours, each with what stays behind of it however it goes.
+# Packages that are installed before the test, with those whose files a purge does not remove.
 MACHINES = {
     "without headers": ["systemd", "usrmerge"],
     "with headers": ["dkms", "linux-headers-amd64", "systemd", "usrmerge"],
@@ -21,16 +21,16 @@ MACHINES = {
 
 AUTOPKGTEST = debian.EXPORT + """
 cd /run/job
-autopkgtest --no-built-binaries --ignore-restrictions=breaks-testbed ./*.deb ./*.dsc -- null > /run/told 2>&1
+autopkgtest --no-built-binaries --ignore-restrictions=breaks-testbed ./*.deb ./*.dsc -- null > /run/output 2>&1
 status=$?
-cat /run/told
+cat /run/output
 exit "$status"
 """
 
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_piuparts(machine, tmp_path):
-    """Installed, removed, installed, purged, upgraded from the version before, purged: nothing is left, nothing is amiss."""
+    """Installation, removal, upgrade and purge succeed and leave no files."""
     suite, _ = rootfs.SUITES[REFERENCE]
     archive, security = rootfs.sites()
     old, new = tmp_path / "old", tmp_path / "new"
@@ -50,18 +50,18 @@ def test_piuparts(machine, tmp_path):
          *(f"--extra-repo={line}" for line in repositories), f"--bindmount={old}", f"--log-file={log}",
          "--warn-on-usr-move=fail", "--pedantic-purge-test", "--fail-if-inadequate", "--fail-on-broken-symlinks",
          "--install-remove-install", *map(str, new.iterdir())]), check=False, capture_output=True)
-    told = log.read_text("utf-8", errors="replace")
-    assert done.returncode == 0 and "PASS: Installation, upgrade and purging tests." in told, told
-    # On a machine with headers there was something to take away.
-    assert ("building for Linux" in told) == (machine == "with headers"), told
+    output = log.read_text("utf-8", errors="replace")
+    assert done.returncode == 0 and "PASS: Installation, upgrade and purging tests." in output, output
+    # With headers a module was built, so the purge had one to remove.
+    assert ("building for Linux" in output) == (machine == "with headers"), output
 
 
 def test_autopkgtest(tmp_path):
-    """DKMS's own test of the package, and ours that loads the module and uses it."""
+    """DKMS's own test of the package passes, and so does packaging/debian/tests/smoke."""
     built = debian.built("a")
     source = {path.name: path.read_bytes() for pattern in ("*.dsc", "*.tar.*") for path in built.glob(pattern)}
     machine = system.System(REFERENCE, debian.binaries(built) | source, kind="testing", disk=tmp_path / "disk.qcow2")
     result = machine.boot(AUTOPKGTEST, timeout=1800, label="autopkgtest")
     assert result.verdict == "pass" and not result.bad_lines, result.explain()
     summary = dict(re.findall(r"^(\S+) +(PASS|FAIL|SKIP|FLAKY)\b", result.report.rsplit("@@@@ summary", maxsplit=1)[1], re.MULTILINE))
-    assert summary == {"dkms-autopkgtest": "PASS", "heartbeat": "PASS"} and "I: PASS" in result.report, result.explain()
+    assert summary == {"dkms-autopkgtest": "PASS", "smoke": "PASS"} and "I: PASS" in result.report, result.explain()
