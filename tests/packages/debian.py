@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Packages of this tree, and how a Debian machine comes to have them."""
+"""Build the packages of this tree, and install them on a Debian machine."""
 
 import functools
 import re
@@ -12,7 +12,7 @@ EXPORT = """
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
 """
 
-# As an administrator would.
+# Install the packages as an administrator does.
 INSTALL = EXPORT + """
 cd /run/job
 systemctl start prometheus-node-exporter.service
@@ -20,8 +20,8 @@ apt-get install --yes ./*.deb > /run/apt 2>&1 || cat /run/apt
 """
 
 
-# Two kernels, $good and $other: what makes the second one that nothing can be built for; which module each has; and somebody
-# who looks all the time whether it has one.
+# For two kernels, $good and $other. spoil makes every build for $other fail, and mend undoes this. state prints the module that each
+# kernel has. watch checks continuously that each kernel has one.
 KERNELS = """
 spoil() { sed -i '1i export KCFLAGS = -Dhrtimer_cancel=hrtimer_gone' "/lib/modules/$other/build/Makefile"; }
 mend() { sed -i 1d "/lib/modules/$other/build/Makefile"; }
@@ -37,7 +37,7 @@ watch() {
     while sleep 0.02; do
         for kernel in "$good" "$other"; do
             file=$(modinfo -k "$kernel" -n sched_tick 2>/dev/null) && [ -e "$file" ] || echo "gap: $kernel" >> /tmp/gaps
-            echo >> /tmp/looks
+            echo >> /tmp/checks
         done
     done
 }
@@ -45,7 +45,7 @@ watch() {
 
 
 def copied(name, version=None, release=None):
-    """A copy of this tree with a name, or of one with another version or release of the packages."""
+    """Copy the files of this tree to a directory of that name, with another version or release of the packages if given."""
     directory = vm.BUILD / "packages" / name
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
@@ -65,13 +65,13 @@ def copied(name, version=None, release=None):
 
 @functools.cache
 def built(name, version=None, release=None, target="deb"):
-    """The directory with what `make deb`, or rpm, builds of such a copy. The copy "b" is built by who keeps files private: the modes
-    in a package do not depend on that."""
+    """Build a copy with `make deb`, or another target, and return the directory of the packages. The copy "b" is built with umask 077,
+    which must not change the packages."""
     directory = copied(f"{target}-{name}", version, release)
     subprocess.run(["make", "--silent", target], cwd=directory, check=True, capture_output=True, umask=0o077 if name == "b" else -1)
     return directory / "dist"
 
 
 def binaries(directory):
-    """Its packages, less those for debuggers."""
+    """{name: content} of the Debian packages in a directory, without those of debugging symbols."""
     return {path.name: path.read_bytes() for path in directory.glob("*.deb") if "dbgsym" not in path.name}

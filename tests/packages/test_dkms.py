@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the package has DKMS do, with each suite's: for one kernel that it can be built for and one that it can't."""
+"""packaging/dkms/sched-tick-dkms with the DKMS of each suite, for a kernel that the module builds for and one that it does not."""
 
 import re
 import shutil
@@ -10,7 +10,7 @@ import debian
 import rootfs
 import vm
 
-# That of the root, and one more with the same headers.
+# The kernel of the root ($good), and a copy of it under another name ($other).
 TWO = debian.KERNELS + """
 good=$1 other=$2
 cp -a "/lib/modules/$good" "/lib/modules/$other"
@@ -21,8 +21,8 @@ depmod "$other" 2> /dev/null
 step() {
     echo "--- $1"
     shift
-    "$@" > /tmp/said 2>&1 || { echo "status: $?"; cat /tmp/said; }
-    cat /tmp/said >> /tmp/all
+    "$@" > /tmp/output 2>&1 || { echo "status: $?"; cat /tmp/output; }
+    cat /tmp/output >> /tmp/all
     state
 }
 cd /share
@@ -36,13 +36,13 @@ step upgrade dpkg -i new/*.deb
 step downgrade dpkg -i old/*.deb
 step reinstall dpkg -i old/*.deb
 spoil
-step spoilt dpkg -i new/*.deb
-step spoilt-again dpkg -i new/*.deb
+step failing-build dpkg -i new/*.deb
+step failing-build-again dpkg -i new/*.deb
 mend
 step mended run-parts --exit-on-error --arg="$other" /etc/kernel/header_postinst.d
 kill "$watcher"
-wc -l < /tmp/looks
-# As a power cut may leave it.
+wc -l < /tmp/checks
+# A power cut can truncate files.
 for file in $(find /lib/modules/ /var/lib/dkms -name 'sched_tick.ko*'); do : > "$file"; done
 step cut dpkg -i new/*.deb
 rm -r /usr/src/sched_tick-0.1.1
@@ -71,12 +71,11 @@ echo '--- end'
 """
 
 
-# 2.8.4, 3.0.10 and 3.2.2, by the kernel of the suite that has it.
+# Kernels of the suites that have DKMS 3.0.10, 2.8.4 and 3.2.2.
 DKMS = [pytest.param("6.1", marks=pytest.mark.scope("test")), *(pytest.param(name, marks=pytest.mark.scope("long")) for name in ("5.10", "6.12"))]
 
-# A kernel that was built by clang, as far as DKMS can see: each program of LLVM notes its call and runs GNU's. To make the line is a
-# comment, so that it adds no option that only clang has.
-# DKMS 3.2 would believe a vmlinux first.
+# A kernel that DKMS takes for one that clang built. Each program of LLVM is a script that logs its call and runs GNU's. The line in the
+# configuration is a comment to make, so that it adds no option that only clang has. DKMS 3.2 would look at vmlinux first.
 CLANG = """
 for pair in clang:gcc ld.lld:ld llvm-ar:ar llvm-nm:nm llvm-objcopy:objcopy llvm-objdump:objdump llvm-readelf:readelf llvm-strip:strip; do
     printf '#!/bin/sh\\necho "%s $*" >> /share/out/calls\\nexec %s "$@"\\n' "${pair%:*}" "${pair#*:}" > "/usr/bin/${pair%:*}"
@@ -89,16 +88,16 @@ for file in .config include/config/auto.conf; do echo '# CONFIG_CC_IS_CLANG=y' >
 
 @pytest.mark.parametrize("name", DKMS)
 def test_a_kernel_that_clang_built(name):
-    """DKMS appends CC=clang or LLVM=1 to the command that builds, and make gets it."""
+    """DKMS appends CC=clang or LLVM=1 to the build command, and make uses it."""
     done, files = vm.with_sources(name, vm.TOP, CLANG)
     assert done.returncode == 0 and any(file.startswith("sched_tick.ko") for file in files), done.stdout
-    # 2.8.4 does not look at the compiler.
+    # DKMS 2.8.4 ignores the compiler of the kernel.
     assert re.search(b"^(clang|llvm-nm) ", files.get("calls", b""), re.MULTILINE) or name == "5.10", done.stdout
 
 
 @pytest.fixture(scope="module", name="packages")
 def _packages(tmp_path_factory):
-    """A directory with the package, a newer one, and programs that not every root has."""
+    """A directory with the package, a newer one, and busybox."""
     packages = tmp_path_factory.mktemp("packages")
     shutil.copy(shutil.which("busybox"), packages)
     for name, built in (("old", debian.built("a")), ("new", debian.built("newer", "0.1.1"))):
@@ -110,21 +109,21 @@ def _packages(tmp_path_factory):
 
 @pytest.fixture(scope="module", name="reports", params=DKMS)
 def _reports(request, packages):
-    """What the steps of both scripts said, and the kernels' names."""
+    """({step: output} of STEPS and of KERNELS, the names of the kernels)."""
     directory = rootfs.root(request.param)
     good = rootfs.release(request.param)
     other = good.replace("-amd64", ".other-amd64")
-    said = [rootfs.in_root(directory, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
-    return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in said], good, other
+    outputs = [rootfs.in_root(directory, script, good, other, share=packages, timeout=900).stdout for script in (STEPS, KERNELS)]
+    return [dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", text, re.MULTILINE | re.DOTALL)) | {"all": text} for text in outputs], good, other
 
 
 def state(text):
-    """What DKMS says of versions and kernels, less architecture."""
+    """[(version, kernel, state)] as `dkms status` prints them."""
     return re.findall(r"^sched_tick[/,] ?([^,]+), ([^,]+), .*: (\w+)$", text, re.MULTILINE)
 
 
-def test_versions_come_and_go(reports):
-    """DKMS knows what is so, both kernels have the version that is installed, at every step."""
+def test_versions_change(reports):
+    """After every step both kernels have the module of the installed version, and DKMS reports that."""
     (steps, _), good, other = reports
     for name, version in (("first", "0.1.0"), ("upgrade", "0.1.1"), ("downgrade", "0.1.0"), ("reinstall", "0.1.0"),
                           ("mended", "0.1.1"), ("cut", "0.1.1"), ("lost", "0.1.0")):
@@ -137,42 +136,42 @@ def test_versions_come_and_go(reports):
 
 
 def test_never_without_a_module(reports):
-    """Looked at all the time."""
+    """A continuous check finds no moment at which a kernel has no module."""
     (steps, _), _, _ = reports
-    looks = int(re.search(r"^(\d+)\n--- cut", steps["all"], re.MULTILINE).group(1))
-    assert looks > 200 and "gap" not in steps["all"], steps["all"]
+    checks = int(re.search(r"^(\d+)\n--- cut", steps["all"], re.MULTILINE).group(1))
+    assert checks > 200 and "gap" not in steps["all"], steps["all"]
 
 
 def test_a_version_that_does_not_build(reports):
-    """The kernel keeps the module that it has, the other gets the new one, and the log is there."""
+    """The kernel for which the build fails keeps its module, the other one gets the new one, and a log is written."""
     (steps, _), good, other = reports
-    for name in ("spoilt", "spoilt-again"):
+    for name in ("failing-build", "failing-build-again"):
         text = steps[name]
         assert "status:" not in text, text
         assert f"{good} has 0.1.1\n{other} has 0.1.0\n{other}.log\n" in text, text
         assert ("0.0.0+0.1.0", other, "installed") in state(text) and ("0.1.1", good, "installed") in state(text), text
 
 
-def test_a_kernel_that_it_can_not_be_built_for(reports):
-    """Is installed all the same; it would not be without us."""
+def test_a_kernel_that_cannot_have_the_module(reports):
+    """A kernel that the module cannot be built for is installed; with DKMS's hook alone the installation fails."""
     (_, steps), good, other = reports
     for name in ("broken", "hooks"):
         assert "status:" not in steps[name] and f"{good} has 0.1.0\n{other} has \n{other}.log\n" in steps[name], steps["all"]
     assert "hrtimer_gone" in steps["hooks"], steps["all"]
-    # DKMS 2.8 does not say so.
+    # The hook of DKMS 2.8 succeeds all the same.
     assert "status:" in steps["without"] or good.startswith("5.10"), steps["all"]
     assert f"{other} has 0.1.0\n" in steps["mended"], steps["all"]
 
 
-def test_kernels_come_and_go(reports):
-    """Also the only one."""
+def test_kernels_are_removed_and_installed(reports):
+    """The module is removed and installed with its kernel, also if that is the only kernel."""
     (_, steps), good, other = reports
     assert state(steps["gone"]) == [("0.1.0", good, "installed")], steps["all"]
     assert f"{good} has \n" in steps["old-gone"] and state(steps["back"]) == [("0.1.0", good, "installed")], steps["all"]
 
 
-# One kernel, which is the running one, and a situation that DKMS is in. A step says how it ended, what it said that matters, what
-# DKMS says and what lies about; an idle run says how long it took.
+# Functions for a root with one kernel, which uname -r names as the running one. step prints the exit status and duration of a command,
+# its messages, the state that DKMS reports, the version of the installed file, and the logs.
 SITUATION = r"""
 export DEBIAN_FRONTEND=noninteractive
 kernel=$1
@@ -186,15 +185,15 @@ step() {
     echo "--- $1"
     shift
     begin=$(date +%s%3N)
-    "$@" > /tmp/said 2>&1 && status=0 || status=$?
+    "$@" > /tmp/output 2>&1 && status=0 || status=$?
     echo "status $status after $(($(date +%s%3N) - begin)) ms"
-    grep -E '^sched_tick [0-9.]+: |^usage' /tmp/said || true
+    grep -E '^sched_tick [0-9.]+: |^usage' /tmp/output || true
     dkms status 2> /dev/null | sed -E 's,^(sched_tick)[/,] ?([^,]+),dkms \2,; s/, [^,]*: /: /' | sort
     echo "file $(modinfo -F version "$(module)" 2> /dev/null)"
     ls /var/lib/sched-tick-dkms 2> /dev/null | sed "s/^$kernel/a log/" || true
 }
-break_it() { : > "$(module)"; }
-# Ends a run of the hook as soon as there is something to interrupt.
+truncate_module() { : > "$(module)"; }
+# Kill a run of the hook as soon as a build has begun.
 interrupted() {
     setsid hook "$kernel" > /dev/null 2>&1 & hook=$!
     until [ -e "$tree/sched_tick/$1/build/src/main.o" ] || ! kill -0 "$hook"; do sleep 0.01; done
@@ -212,7 +211,7 @@ cd /share
 
 GOOD, FAILED = "dkms {0}, {1}: installed\nfile {0}\n", "status 0 .*\nsched_tick 0.1.[01]: building .*\nsched_tick 0.1.[01]: the build .* failed.*\n"
 
-# What a step has to say, as an expression; {0} and {1} of GOOD are the version and the kernel.
+# The expected output of a step, as a regular expression; @ is the kernel.
 BUILT = {version: f"status 0 .*\nsched_tick {version}: building .*\n" + GOOD.format(version, "@") for version in ("0.1.0", "0.1.1")}
 IDLE = {version: "status 0 .*\n" + GOOD.format(version, "@") for version in ("0.1.0", "0.1.1")}
 PURGED = "status 0 .*\nfile \n"
@@ -222,11 +221,11 @@ SITUATIONS = {
 step install dpkg -i old/*.deb
 step idle hook "$kernel"
 step upgrade dpkg -i new/*.deb
-break_it
+truncate_module
 step interrupted interrupted 0.1.1
 step mended hook "$kernel"
 step again hook "$kernel"
-break_it
+truncate_module
 mv "$(command -v make)" /tmp
 step no-make hook "$kernel"
 end
@@ -250,7 +249,7 @@ step idle hook "$kernel"
 mv /tmp/build "/lib/modules/$kernel/build"
 step mended hook "$kernel"
 end
-""", {"install": "status 0 .*\nsched_tick 0.1.0: not built for Linux @, whose headers are not installed: install linux-headers-@\n"
+""", {"install": "status 0 .*\nsched_tick 0.1.0: not built for Linux @, whose headers are not installed. Install linux-headers-@\n"
                  "dkms 0.1.0: added\nfile \n",
       "idle": "status 0 .*\nsched_tick 0.1.0: not built .*\ndkms 0.1.0: added\nfile \n", "mended": BUILT["0.1.0"], "purge": PURGED}),
     "no make": ("""
@@ -259,8 +258,8 @@ mv "$make" /tmp
 umask 077
 step install dpkg -i old/*.deb
 stat -c 'mode %a' /var/lib/sched-tick-dkms /var/lib/sched-tick-dkms/*
-dkms autoinstall -k "$kernel" > /tmp/said 2>&1 || true
-grep -cE "Error|Bad return status|failed" /tmp/said | sed 's/^[1-9].*/DKMS has tried/'
+dkms autoinstall -k "$kernel" > /tmp/output 2>&1 || true
+grep -cE "Error|Bad return status|failed" /tmp/output | sed 's/^[1-9].*/DKMS has tried/'
 mv /tmp/make "$make"
 step mended env MAKEFLAGS=--dry-run TMPDIR=/nonexistent ARCH=arm64 CROSS_COMPILE=no- KBUILD_OUTPUT=/nowhere hook "$kernel"
 stat -c 'mode %a' "$(module)"
@@ -306,13 +305,13 @@ end
     pytest.param(name, situation, marks=pytest.mark.scope("test" if (name, situation) == ("6.12", "plain") else "long"))
     for name in ("5.10", "6.1", "6.12") for situation in SITUATIONS])
 def test_situation(packages, name, situation):
-    """A run that has nothing to do does nothing, a build that fails takes nothing away, and a purge leaves nothing."""
+    """A repeated run does not build again, a failed build removes nothing, and a purge leaves no files."""
     script, expected = SITUATIONS[situation]
     kernel = rootfs.release(name)
-    said = rootfs.in_root(rootfs.root(name), SITUATION + script, kernel, share=packages, timeout=600).stdout
-    steps = dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", said, re.MULTILINE | re.DOTALL))
+    output = rootfs.in_root(rootfs.root(name), SITUATION + script, kernel, share=packages, timeout=600).stdout
+    steps = dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- )", output, re.MULTILINE | re.DOTALL))
     print(f"| DKMS of {name} | {situation} | " + " | ".join(f"{step}: {' '.join(text.split())}" for step, text in steps.items()) + " |")
-    assert list(steps) == [*expected, "left"], said
+    assert list(steps) == [*expected, "left"], output
     for step, words in expected.items():
-        assert re.fullmatch(words.replace("@", re.escape(kernel)), steps[step]), f"{step}: {words}\n{said}"
-    assert steps["left"] == "", said
+        assert re.fullmatch(words.replace("@", re.escape(kernel)), steps[step]), f"{step}: {words}\n{output}"
+    assert steps["left"] == "", output

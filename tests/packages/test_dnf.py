@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What package managers do with the packages from repositories that `make repo` made and signed. dnf's are real transactions, but
-on Debian, with nothing of Fedora's around them."""
+"""apt and dnf install the packages from signed repositories of `make repo`. dnf's transactions are real, but run on Debian, without
+Fedora's userspace."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ import rootfs
 import system
 from conftest import REFERENCE, TOP
 
-# What is in the repository, one after the other, and stays there.
+# The versions in the repositories, in the order in which they are added.
 VERSIONS = {"0.1.0-1": ("a", None, None), "0.1.0-2": ("release", None, "2"), "0.1.1-1": ("newer", "0.1.1", None)}
 
 PRELUDE = debian.EXPORT + debian.KERNELS + """
@@ -30,12 +30,12 @@ present() {
 step() {
     echo "--- $1"
     shift
-    dnf "$@" > /run/said 2>&1 || { echo "status: $?"; cat /run/said; }
-    grep -h "can't be built for" /run/said
+    dnf "$@" > /run/output 2>&1 || { echo "status: $?"; cat /run/output; }
+    grep -h "cannot be built for" /run/output
     present
     if [ -d /run/systemd/system ]; then alive; fi
 }
-# One that is there all the while, besides the default.
+# Besides the default ticker, keep one named ticker for the whole test.
 alive() {
     i=0
     until systemctl --quiet is-active sched-tick.service || [ $((i += 1)) -gt 60 ]; do sleep 1; done
@@ -70,12 +70,12 @@ spoil
 step broken downgrade sched-tick sched-tick-dkms
 mend
 echo '--- plugin'
-/usr/lib/kernel/install.d/39-sched-tick-dkms.install add "$other" /boot > /run/said 2>&1 || cat /run/said
+/usr/lib/kernel/install.d/39-sched-tick-dkms.install add "$other" /boot > /run/output 2>&1 || cat /run/output
 present
 step mended upgrade
 """
 
-# What dnf keeps of packages, here or there, is dnf's.
+# dnf keeps copies of packages in its own directories.
 REMOVE = """
 step remove remove sched-tick sched-tick-dkms
 echo '--- left'
@@ -91,16 +91,16 @@ watch & watcher=$!
 
 UNWATCH = """
 kill "$watcher"
-echo "--- looks"
-wc -l < /tmp/looks
+echo "--- checks"
+wc -l < /tmp/checks
 """
 
-# As the README says, with nothing else to take packages from.
+# Install with apt as the README describes, with no other source of packages.
 APT = """
 rm -rf /etc/apt/sources.list*
 mkdir -p /etc/apt/sources.list.d
 apt_install() {
-    { apt-get update && apt-get install --yes sched-tick; } > /run/said 2>&1 || { echo "status: $?"; cat /run/said; }
+    { apt-get update && apt-get install --yes sched-tick; } > /run/output 2>&1 || { echo "status: $?"; cat /run/output; }
     dkms status 2>/dev/null | sort
     dpkg -l 'sched-tick*' | awk '/^ii/ { print $1, $2, $3 }'
 }
@@ -116,7 +116,7 @@ apt_install
 echo '--- end'
 """
 
-# The machine goes off in the middle of an upgrade: when what there was is being put aside, and when a module is being built.
+# Reset the machine during an upgrade: while the old version is being kept, or while the module is being built.
 CUT = """
 offer 0.1.1-1
 { until ls -d %s > /dev/null 2>&1; do :; done; echo b > /proc/sysrq-trigger; } &
@@ -130,7 +130,7 @@ step again --refresh upgrade
 step reinstalled reinstall sched-tick-dkms
 """
 
-# No room for anything, and not enough to build.
+# Upgrade on a disk that has no space, and on one that has too little for a build.
 FULL = """
 offer 0.1.1-1
 free() { df --output=avail --block-size=1K / | tail -n 1; }
@@ -149,8 +149,8 @@ step reinstalled reinstall sched-tick-dkms
 
 @pytest.fixture(scope="module", name="repositories")
 def _repositories(tmp_path_factory):
-    """One directory per version, with all that came before; and what a machine puts into /srv. Made by who keeps files private: apt
-    reads as a user of its own."""
+    """A directory with one repository per version, which also contains the earlier versions. They are made with umask 077,
+    which must not change the modes: apt reads the repositories as another user."""
     top = tmp_path_factory.mktemp("repositories")
     top.chmod(0o755)
     keys = top / "keys"
@@ -173,12 +173,12 @@ def _repositories(tmp_path_factory):
 
 
 def steps(report):
-    """What each step said, by its name."""
+    """{step: output}."""
     return dict(re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- |^verdict|\Z)", report, re.MULTILINE | re.DOTALL))
 
 
-def has(text, version, release, kernels, ticking=True):
-    """Whether all is as it should be with a version: DKMS, each kernel, rpm; and it ticks."""
+def has_version(text, version, release, kernels, ticking=True):
+    """Whether DKMS, each kernel and rpm have that version, without an error, and the ticker ticks."""
     lines = text.splitlines()
     installed = re.findall(rf"^sched_tick/{version}, ([^,]+), .*: installed$", text, re.MULTILINE)
     return (installed == sorted(kernels) and sum(line.startswith("sched_tick/") for line in lines) == len(kernels)
@@ -189,22 +189,22 @@ def has(text, version, release, kernels, ticking=True):
             and (not ticking or "ticking" in lines and lines.count("active") == 2))
 
 
-def check_transactions(told, kernels, ticking):
-    """What STEPS and REMOVE have to come to."""
+def check_transactions(reports, kernels, ticking):
+    """Check the output of STEPS and REMOVE."""
     for name, version, release in (("release", "0.1.0", 2), ("version", "0.1.1", 1), ("reinstall", "0.1.1", 1),
                                    ("downgrade", "0.1.0", 2), ("undo", "0.1.1", 1), ("mended", "0.1.1", 1)):
-        assert has(told[name], version, release, kernels, ticking), told[name]
+        assert has_version(reports[name], version, release, kernels, ticking), reports[name]
     good, other = kernels
-    broken = told["broken"]
-    assert f"can't be built for Linux {other}" in broken and "status:" not in broken and "gap" not in broken, broken
+    broken = reports["broken"]
+    assert f"cannot be built for Linux {other}" in broken and "status:" not in broken and "gap" not in broken, broken
     assert f"{good} has 0.1.0\n{other} has 0.1.1\n" in broken and f"{other}.log" in broken, broken
-    assert has(told["plugin"], "0.1.0", 2, kernels, ticking=False), told["plugin"]
-    assert f"{good} has \n{other} has \n" in told["remove"] and "status:" not in told["remove"], told["remove"]
-    assert "sched-tick-" not in told["remove"] and "sched_tick/" not in told["remove"] and told["left"] == "", told
+    assert has_version(reports["plugin"], "0.1.0", 2, kernels, ticking=False), reports["plugin"]
+    assert f"{good} has \n{other} has \n" in reports["remove"] and "status:" not in reports["remove"], reports["remove"]
+    assert "sched-tick-" not in reports["remove"] and "sched_tick/" not in reports["remove"] and reports["left"] == "", reports
 
 
 def in_root(repositories, script):
-    """What a script says in the root with these in /srv; both are forgotten."""
+    """Run a script in a root with the repositories in /srv: ({step: output}, kernels)."""
     directory = system.directory(REFERENCE, "rpm")
     done = rootfs.in_root(directory, f"set +e\nln -s /share /srv/all\n{PRELUDE}{script}", share=repositories, timeout=900)
     return steps(done.stdout), system.kernels(directory)
@@ -212,21 +212,20 @@ def in_root(repositories, script):
 
 @pytest.mark.scope("test")
 def test_apt(repositories):
-    """By name; and not when somebody had his hands on the list of packages."""
-    told, kernels = in_root(repositories, APT)
-    assert re.findall(r"^sched_tick/0.1.1, ([^,]+), .*: installed$", told["apt"], re.MULTILINE) == kernels, told["apt"]
-    assert "ii sched-tick 0.1.1-1\nii sched-tick-dkms 0.1.1-1\n" in told["apt"], told["apt"]
-    assert "status: 100" in told["tampered"] and "sched_tick/" not in told["tampered"], told["tampered"]
+    """apt installs the packages by name, and rejects a repository whose list of packages was changed."""
+    reports, kernels = in_root(repositories, APT)
+    assert re.findall(r"^sched_tick/0.1.1, ([^,]+), .*: installed$", reports["apt"], re.MULTILINE) == kernels, reports["apt"]
+    assert "ii sched-tick 0.1.1-1\nii sched-tick-dkms 0.1.1-1\n" in reports["apt"], reports["apt"]
+    assert "status: 100" in reports["tampered"] and "sched_tick/" not in reports["tampered"], reports["tampered"]
 
 
 @pytest.mark.scope("test")
 def test_transactions_leave_no_gap(repositories):
-    """One after the other where a machine is only a root, which is fast; somebody looks all the time whether each kernel has
-    a module."""
-    told, kernels = in_root(repositories, INSTALL + WATCH + STEPS + UNWATCH + REMOVE)
-    assert has(told["install"], "0.1.0", 1, kernels, ticking=False), told["install"]
-    assert int(told["looks"]) > 200, told["looks"]
-    check_transactions(told, kernels, ticking=False)
+    """Transactions in a root without a boot: a continuous check finds no moment at which a kernel has no module."""
+    reports, kernels = in_root(repositories, INSTALL + WATCH + STEPS + UNWATCH + REMOVE)
+    assert has_version(reports["install"], "0.1.0", 1, kernels, ticking=False), reports["install"]
+    assert int(reports["checks"]) > 200, reports["checks"]
+    check_transactions(reports, kernels, ticking=False)
 
 
 class Installed:
@@ -239,7 +238,7 @@ class Installed:
         self.name = 0
 
     def boot(self, script, verdict="pass"):
-        """The report of a boot; the kernel's log has to be silent."""
+        """Boot and run a script: {step: output}. The kernel log must have no warnings."""
         self.name += 1
         copy = "mkdir /srv/all && cp -r /run/job/0* /srv/all\n" if self.name == 1 else ""
         result = self.machine.boot(f"{PRELUDE}{copy}{script}:\n", timeout=6000, label=f"dnf-{self.name}")
@@ -255,32 +254,32 @@ def _installed(request, repositories, tmp_path):
 
 @pytest.mark.scope("long")
 def test_transactions(installed):
-    """By name, from the repository: built, loaded, ticking, served; after a reboot, too; and right at every step."""
+    """dnf installs the packages by name; the module is built, loaded and ticks, also after a reboot and every later step."""
     first = installed.boot(INSTALL + SERVED)["install"]
-    assert has(first, "0.1.0", 1, installed.kernels), first
+    assert has_version(first, "0.1.0", 1, installed.kernels), first
     assert re.search(r'^sched_tick_ticks_total\{ticker="default"\} \d+$', first, re.MULTILINE), first
-    told = installed.boot(f"echo '--- rebooted'\nalive\npresent\n{STEPS}{REMOVE}")
-    assert has(told["rebooted"], "0.1.0", 1, installed.kernels), told["rebooted"]
-    check_transactions(told, installed.kernels, ticking=True)
+    reports = installed.boot(f"echo '--- rebooted'\nalive\npresent\n{STEPS}{REMOVE}")
+    assert has_version(reports["rebooted"], "0.1.0", 1, installed.kernels), reports["rebooted"]
+    check_transactions(reports, installed.kernels, ticking=True)
 
 
 @pytest.mark.scope("long")
 @pytest.mark.parametrize("moment", ["0.0.0+0.1.0", "0.1.1/build"])
 def test_power_cut(installed, moment):
-    """The machine still has its heartbeat, and dnf puts the rest right."""
+    """After a power cut the module ticks, and `dnf reinstall` repairs the rest."""
     installed.boot(INSTALL)
     installed.boot(CUT % f"/var/lib/dkms/sched_tick/{moment}", verdict="none: the guest died")
-    told = installed.boot(AFTER_CUT)
+    reports = installed.boot(AFTER_CUT)
     good, _ = installed.kernels
-    assert "ticking" in told["cut"] and re.search(rf"^{re.escape(good)} has 0.1.[01]$", told["cut"], re.MULTILINE), told["cut"]
-    assert has(told["reinstalled"], "0.1.1", 1, installed.kernels), told
+    assert "ticking" in reports["cut"] and re.search(rf"^{re.escape(good)} has 0.1.[01]$", reports["cut"], re.MULTILINE), reports["cut"]
+    assert has_version(reports["reinstalled"], "0.1.1", 1, installed.kernels), reports
 
 
 @pytest.mark.scope("long")
 def test_full_disk(installed):
-    """Nothing is lost, and with room all is well."""
+    """On a full disk an upgrade removes no module; once there is space it succeeds."""
     installed.boot(INSTALL)
-    told = installed.boot(FULL)
+    reports = installed.boot(FULL)
     for name in ("full", "little"):
-        assert all(re.search(rf"^{re.escape(kernel)} has 0.1.[01]$", told[name], re.MULTILINE) for kernel in installed.kernels), told
-    assert has(told["reinstalled"], "0.1.1", 1, installed.kernels), told
+        assert all(re.search(rf"^{re.escape(kernel)} has 0.1.[01]$", reports[name], re.MULTILINE) for kernel in installed.kernels), reports
+    assert has_version(reports["reinstalled"], "0.1.1", 1, installed.kernels), reports
