@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# PACKAGE...: install those that are missing, as `make` needs them. Does nothing on a system without apt, where they have other
-# names. A newly booted machine runs an apt of its own: wait for it, five minutes at most.
+# Usage: need.sh PACKAGE... Installs those packages that are missing; make runs it before a target that needs them. Does nothing on
+# a system without apt, where the packages have other names. If another apt holds a lock, waits up to five minutes for it: a newly
+# booted machine runs one by itself.
 set -u
 
 command -v apt-get > /dev/null || exit 0
@@ -14,18 +15,18 @@ done
 [ $# -gt 0 ] || exit 0
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo=sudo
-said=$(mktemp)
-trap 'rm -f "$said"' EXIT
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 waited=0
 
-# apt-get, again and again while another one has a lock. apt itself waits for dpkg's lock only, not for that of the lists.
+# Run apt-get, and repeat it while another process holds a lock. apt itself waits for dpkg's lock, but not for that of the lists.
 apt() {
-    until $sudo env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" > "$said" 2>&1; do
-        holder=$(sed -n 's/^E: Could not get lock \([^ ]*\)[.] It is held by \(process .*\)$/\2 (\1)/p' "$said" | head -n 1)
-        if [ -z "$holder" ] && grep -q '^E: .*lock' "$said"; then holder="another process"; fi
+    until $sudo env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" > "$output" 2>&1; do
+        holder=$(sed -n 's/^E: Could not get lock \([^ ]*\)[.] It is held by \(process .*\)$/\2 (\1)/p' "$output" | head -n 1)
+        if [ -z "$holder" ] && grep -q '^E: .*lock' "$output"; then holder="another process"; fi
         if [ -z "$holder" ] || [ "$waited" -ge 300 ]; then
-            cat "$said" >&2
-            [ -z "$holder" ] || echo "waited $waited s for $holder: try again when it has ended" >&2
+            cat "$output" >&2
+            [ -z "$holder" ] || echo "waited $waited s for $holder; try again when it has ended" >&2
             exit 1
         fi
         [ "$waited" -gt 0 ] || echo "waiting for $holder, up to 300 s"
@@ -34,6 +35,6 @@ apt() {
     done
 }
 
-echo "installing what is missing: $*"
+echo "installing missing packages: $*"
 apt update
 apt install --no-install-recommends "$@"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How `make` comes by the packages that it needs, before it does anything."""
+"""packaging/need.sh, which installs the packages that `make` needs."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 import vm
 
-# apt-get that finds its lock taken so many times, or fails otherwise; nothing takes any time.
+# Fake programs: apt-get finds its lock held $left times, or fails with $FAULT; sleep returns at once.
 PROGRAMS = {
     "apt-get": """
 echo "apt-get $*" >> "$FAKE/calls"
@@ -29,7 +29,7 @@ fi
 
 @pytest.fixture(name="need")
 def _need(tmp_path):
-    """Run packaging/need.sh: (status, output, errors, what was called)."""
+    """Run packaging/need.sh: (status, output, errors, calls)."""
     for name, text in PROGRAMS.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}", encoding="ascii")
         (tmp_path / name).chmod(0o755)
@@ -46,31 +46,31 @@ def _need(tmp_path):
 INSTALL = ["apt-get -qq update", "apt-get -qq install --no-install-recommends one two"]
 
 
-def test_nothing_is_installed_that_is_there(need):
-    """Nor is anything said."""
+def test_installed_packages_are_skipped(need):
+    """If all packages are installed, the script calls nothing and prints nothing."""
     assert need("there", "there") == (0, "", "", [])
 
 
-def test_what_is_missing_is_installed(need):
-    """And nothing else."""
-    assert need("one", "there", "two") == (0, "installing what is missing: one two\n", "", INSTALL)
+def test_missing_packages_are_installed(need):
+    """The script installs the missing packages and no others."""
+    assert need("one", "there", "two") == (0, "installing missing packages: one two\n", "", INSTALL)
 
 
-def test_another_apt_is_waited_for(need):
-    """It is named, once."""
-    status, said, errors, calls = need("one", "two", locked=3)
-    assert (status, errors) == (0, "") and said.count("waiting for process 612 (unattended-upgr)") == 1
+def test_waits_for_another_apt(need):
+    """While another process holds apt's lock, the script names it once and tries again."""
+    status, output, errors, calls = need("one", "two", locked=3)
+    assert (status, errors) == (0, "") and output.count("waiting for process 612 (unattended-upgr)") == 1
     assert calls == ["apt-get -qq update", "sleep 5"] * 3 + INSTALL
 
 
-def test_another_apt_is_not_waited_for_without_end(need):
-    """Five minutes; then the error names it."""
+def test_gives_up_after_five_minutes(need):
+    """If apt's lock is not released within 300 s, the error names the process that holds it."""
     status, _, errors, calls = need("one", locked=1000)
     assert status == 1 and calls.count("sleep 5") == 60
     assert "waited 300 s for process 612 (unattended-upgr) (/var/lib/apt/lists/lock)" in errors and "Could not get lock" in errors
 
 
-def test_other_errors_are_not_waited_out(need):
-    """They are shown."""
+def test_other_errors_are_reported_at_once(need):
+    """Any other error of apt is printed without a wait."""
     assert need("one", FAULT="Unable to locate package one") == \
-        (1, "installing what is missing: one\n", "E: Unable to locate package one\n", INSTALL[:1])
+        (1, "installing missing packages: one\n", "E: Unable to locate package one\n", INSTALL[:1])
