@@ -9,8 +9,8 @@ import re
 import subprocess
 import sys
 
+import harness
 import rootfs
-import stage
 import vm
 
 DOCS = vm.TOP / "docs"
@@ -73,8 +73,8 @@ def screen(text, name):
 
 def heat_map(samples, begin, end, name, step=30):
     """A picture of the first panel."""
-    panel, expression = stage.dashboard()["panels"][0], stage.dashboard_expressions()[0]
-    with stage.Prometheus({}, samples).running() as prometheus:
+    panel, expression = harness.dashboard()["panels"][0], harness.dashboard_expressions()[0]
+    with harness.Prometheus({}, samples).running() as prometheus:
         series = prometheus.api("query_range", query=expression, start=begin, end=end, step=step)["result"]
     series.sort(key=lambda each: float(each["metric"]["le"]))
     below, points = {}, []

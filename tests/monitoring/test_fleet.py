@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From the kernel to the alert: three booted machines, of two releases of Debian, and one Prometheus that scrapes them."""
+"""Alerts from end to end: one Prometheus server scrapes three booted guests of two releases of Debian."""
 
 import collections
 import concurrent.futures
@@ -7,13 +7,13 @@ import time
 
 import pytest
 
-import stage
+import harness
 from conftest import REFERENCE
 
 pytestmark = pytest.mark.scope("long")
 
 NEWER = "6.12"
-# A callback that does not return holds up the worker of one ticker. That the task is stuck is the point.
+# A callback that sleeps blocks the worker of one ticker. Disable the kernel's report of hung tasks, which is expected here.
 STUCK = """
 echo 0 > /proc/sys/kernel/hung_task_timeout_secs
 await stall
@@ -23,86 +23,85 @@ rmmod tick_subscriber
 """
 JOBS = {
     "alpha": (REFERENCE, STUCK),
-    "beta": (NEWER, f"await reload\n{stage.RELOAD}"),
+    "beta": (NEWER, f"await reload\n{harness.RELOAD}"),
     "gamma": (REFERENCE, ""),
 }
-TICKERS = sorted((instance, ticker) for instance in JOBS for ticker in ("default", "pinned"))
 
-Story = collections.namedtuple("Story", "up calm returned rules fires stalled clears resets pace results")
+Fleet = collections.namedtuple("Fleet", "up firing_before query_results rules fires firing clears resets rate guests")
 
 
-@pytest.fixture(scope="module", name="story")
-def _story(modules, others, tmp_path_factory):
-    signals = stage.Signals(tmp_path_factory.mktemp("signals"))
-    ports = {name: stage.free_port() for name in JOBS}
+@pytest.fixture(scope="module", name="fleet")
+def _fleet(modules, others, tmp_path_factory):
+    signals = harness.Signals(tmp_path_factory.mktemp("signals"))
+    ports = {name: harness.free_port() for name in JOBS}
 
     def boot(name):
         kernel, job = JOBS[name]
-        guest = stage.machine(kernel, modules(kernel), others(kernel),
-                              nic=f"user,restrict=no,hostfwd=tcp:127.0.0.1:{ports[name]}-:9100")
-        return guest.boot(f"{stage.INSTALL}{signals.job}{job}await end\n", timeout=1800, label=f"fleet-{name}")
+        guest = harness.machine(kernel, modules(kernel), others(kernel),
+                                nic=f"user,restrict=no,hostfwd=tcp:127.0.0.1:{ports[name]}-:9100")
+        return guest.boot(f"{harness.INSTALL}{signals.job}{job}await end\n", timeout=1800, label=f"fleet-{name}")
 
     for kernel in {kernel for kernel, _ in JOBS.values()}:
         modules(kernel)
         others(kernel)
-    prometheus = stage.Prometheus(ports)
+    prometheus = harness.Prometheus(ports)
     ticks = 'sched_tick_ticks_total{instance="beta",ticker="default"}'
     with concurrent.futures.ThreadPoolExecutor() as pool, prometheus.running():
         booted = {name: pool.submit(boot, name) for name in JOBS}
         try:
             up = prometheus.until(lambda: len(prometheus.query("increase(sched_tick_ticks_total[1m]) > 0")) == 6, 600)
-            calm = prometheus.firing("SchedTickStalled")
-            # A minute of data for what looks back so far.
+            firing_before = prometheus.firing("SchedTickStalled")
+            # Some expressions need a minute of data.
             prometheus.until(lambda: len(prometheus.query("count_over_time(sched_tick_ticks_total[2m]) > 12")) == 6, 180)
-            returned = {each: len(prometheus.query(each))
-                        for each in stage.dashboard_expressions() + stage.fleet_expressions()}
+            query_results = {each: len(prometheus.query(each))
+                             for each in harness.dashboard_expressions() + harness.fleet_expressions()}
             rules = [rule["health"] for group in prometheus.api("rules")["groups"] for rule in group["rules"]]
-            signals.give("stall")
+            signals.send("stall")
             fires = prometheus.until(lambda: prometheus.firing("SchedTickStalled"), 180)
-            stalled = prometheus.firing("SchedTickStalled")
+            firing = prometheus.firing("SchedTickStalled")
             clears = prometheus.until(lambda: not prometheus.firing("SchedTickStalled"), 180)
-            signals.give("reload")
+            signals.send("reload")
             resets = prometheus.until(lambda: prometheus.query(f"resets({ticks}[5m]) > 0"), 180)
             time.sleep(30)
-            pace = prometheus.query(f"rate({ticks}[1m])")
+            rate = prometheus.query(f"rate({ticks}[1m])")
         finally:
-            signals.give("end")
+            signals.send("end")
             for name in ("stall", "reload"):
-                signals.give(name)
-        results = {name: future.result() for name, future in booted.items()}
-    return Story(up, calm, returned, rules, fires, stalled, clears, resets, pace, results)
+                signals.send(name)
+        guests = {name: future.result() for name, future in booted.items()}
+    return Fleet(up, firing_before, query_results, rules, fires, firing, clears, resets, rate, guests)
 
 
-def test_all_are_scraped(story):
-    """Two tickers of three machines, which end well and with a silent log."""
-    for result in story.results.values():
+def test_all_are_scraped(fleet):
+    """Prometheus has both tickers of all three guests; the guests pass, and their kernel logs have no warnings."""
+    for result in fleet.guests.values():
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
-    assert story.up is not None
+    assert fleet.up is not None
 
 
-def test_rules_are_healthy(story):
-    """All that there are."""
-    assert story.rules == ["ok"] * 10
+def test_rules_are_healthy(fleet):
+    """Prometheus reports every rule as healthy."""
+    assert fleet.rules == ["ok"] * 10
 
 
-def test_dashboard_and_fleet_queries_have_data(story):
-    """Every expression."""
-    assert len(story.returned) > 10
-    assert all(story.returned.values()), story.returned
+def test_dashboard_and_fleet_queries_have_data(fleet):
+    """Every expression returns data."""
+    assert len(fleet.query_results) > 10
+    assert all(fleet.query_results.values()), fleet.query_results
 
 
-def test_a_stalled_ticker_is_an_alert(story):
-    """It fires while the worker is held up, for that ticker of that machine alone, and clears afterwards."""
-    assert not story.calm
-    assert story.fires is not None, story.results["alpha"].explain()
-    assert [(each["instance"], each["ticker"], each["severity"]) for each in story.stalled] \
+def test_a_stalled_ticker_raises_an_alert(fleet):
+    """The alert fires while the worker is blocked, for that ticker of that guest alone, and clears afterwards."""
+    assert not fleet.firing_before
+    assert fleet.fires is not None, fleet.guests["alpha"].explain()
+    assert [(each["instance"], each["ticker"], each["severity"]) for each in fleet.firing] \
         == [("alpha", "pinned", "critical")]
-    assert story.clears is not None
-    print(f"fires after {story.fires:.0f} s, clears after {story.clears:.0f} s")
+    assert fleet.clears is not None
+    print(f"fires after {fleet.fires:.0f} s, clears after {fleet.clears:.0f} s")
 
 
-def test_a_reload_is_a_clean_reset(story):
-    """Counters begin anew; a rate over it is what the ticker does, and no more."""
-    assert story.resets is not None
-    (_, pace), = story.pace
-    assert 0 < pace < 12, pace
+def test_a_reload_resets_the_counters(fleet):
+    """Prometheus detects the reset, and the rate stays that of the ticker."""
+    assert fleet.resets is not None
+    (_, rate), = fleet.rate
+    assert 0 < rate < 12, rate

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""From the kernel to what a node exporter serves, in a booted Debian; and what promtool says of our rules."""
+"""The metrics that a node exporter serves in a booted Debian guest, the units there, the rules and the dashboard."""
 
 import collections
 import re
 
 import pytest
 
+import harness
 import rootfs
-import stage
 import system
 from conftest import REFERENCE, TOP, some_of
 
 NEWER = "6.12"
 EXPORTERS = {REFERENCE: "1.5", NEWER: "1.9"}
 
-SERVED = stage.INSTALL + """
+SERVED = harness.INSTALL + """
 echo '--- metrics'
 grep -E '^(sched_tick|node_textfile|promhttp_metric_handler_errors|node_exporter_build)' /run/metrics
 echo '--- file'
 cat /var/lib/prometheus/node-exporter/sched_tick.prom
 echo '--- reload'
-""" + stage.RELOAD + """
+""" + harness.RELOAD + """
 echo '--- security'
 systemd-analyze security --no-pager sched-tick.service | tail -n 1
 systemd-analyze security --no-pager sched-tick-export.service | tail -n 1
@@ -51,44 +51,44 @@ def _release(request):
 
 @pytest.fixture(scope="module", name="served")
 def _served(modules, release):
-    return stage.machine(release, modules(release)).boot(SERVED, timeout=900, label="monitoring")
+    return harness.machine(release, modules(release)).boot(SERVED, timeout=900, label="monitoring")
 
 
 def section(result, name):
-    """What the job printed under a heading."""
+    """The output of the job under a heading."""
     found = re.search(rf"^--- {name}\n(.*?)^--- ", result.report + "\n", re.MULTILINE | re.DOTALL)
     assert found, result.explain()
     return found.group(1)
 
 
 def samples(text):
-    """Series and their values."""
+    """{series: value}."""
     return dict(line.rsplit(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
 
 
 @pytest.mark.scope("test")
-def test_ends_well(served):
-    """And the log is silent."""
+def test_passes_with_clean_kernel_log(served):
+    """The job passes, and the kernel log has no warnings."""
     assert served.verdict == "pass" and not served.bad_lines, served.explain()
 
 
 @pytest.mark.scope("test")
-def test_drop_ins_are_applied_when_the_module_appears(served):
-    """By udev's rule and the unit; and again when it does so again."""
+def test_configuration_is_applied_when_the_module_is_loaded(served):
+    """The unit applies /etc/sched-tick.d when the module is loaded, and when it is loaded again."""
     tickers = "default 1 100000000 pinned 1 100000000"
     assert f"apply: active {tickers}" in served.report, served.explain()
     assert f"again: {tickers}" in served.report, served.explain()
-    assert "without the module: no" in served.report, served.explain()
+    assert "skipped without the module: no" in served.report, served.explain()
 
 
 @pytest.mark.scope("test")
 def test_node_exporter_serves_every_series(served, release):
-    """Every one that is in the file, and it has nothing to complain about."""
+    """The node exporter serves every series of the file and reports no error."""
     seen, written = samples(section(served, "metrics")), samples(section(served, "file"))
     assert re.search(rf'^node_exporter_build_info.*version="{EXPORTERS[release]}[.]', served.report, re.MULTILINE)
     assert seen["node_textfile_scrape_error"] == "0", served.explain()
     assert all(value == "0" for name, value in seen.items() if name.startswith("promhttp_metric_handler_errors_total"))
-    # Prometheus' libraries write bounds their own way.
+    # Prometheus's libraries format bounds differently.
     def plain(names):
         return {re.sub(r'le="([^"]*)"', lambda found: f"le={float(found[1])}", name) for name in names
                 if name.startswith("sched_tick")}
@@ -100,16 +100,16 @@ def test_node_exporter_serves_every_series(served, release):
 
 
 @pytest.mark.scope("test")
-def test_promtool_takes_the_metrics(served):
-    """Names, units, help texts."""
-    with stage.beside_monitoring({"sched_tick.prom": section(served, "file")}) as share:
+def test_promtool_accepts_the_metrics(served):
+    """`promtool check metrics` finds no fault with names, units and help texts."""
+    with harness.monitoring_files({"sched_tick.prom": section(served, "file")}) as share:
         done = rootfs.in_root(system.directory(REFERENCE), "promtool check metrics < /share/sched_tick.prom", share=share)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
 @pytest.mark.scope("test")
 def test_units_are_sandboxed(served):
-    """As packaging/README.md says."""
+    """The exposure of each unit is what packaging/README.md states."""
     text = section(served, "security")
     levels = sorted(set(re.findall(r"Overall exposure level for (\S+): (\S+) (\w+)", text)))
     readme = (TOP / "packaging" / "README.md").read_text("utf-8")
@@ -120,14 +120,14 @@ def test_units_are_sandboxed(served):
 
 
 @pytest.mark.scope("test")
-def test_nothing_is_logged_at_rest(served):
-    """Of all the runs of the exporter's unit."""
+def test_successful_exports_are_not_logged(served):
+    """Successful runs of the exporter's unit log nothing."""
     assert section(served, "journal").splitlines() == ["Result=success", "ExecMainStatus=0", "ActiveState=inactive"]
 
 
 @pytest.mark.scope("test")
 def test_without_configfs(served):
-    """Where its mount unit is masked, the default ticker is set up, and why others can't be is in the journal."""
+    """If configfs cannot be mounted, the default ticker is configured, and the journal states why others are not created."""
     text = section(served, "without configfs")
     assert text.startswith("ExecMainStatus=1\ndefault 1 100000000\n"), served.explain()
     assert "pinned: configfs is not mounted" in text and "default: period_ms = 100" in text, text
@@ -137,27 +137,37 @@ def test_without_configfs(served):
 @pytest.mark.parametrize("arguments", [["check", "rules", "--lint=all", "--lint-fatal", "sched_tick.rules.yml"],
                                        ["test", "rules", "sched_tick.test.yml"]], ids=" ".join)
 def test_rules(arguments):
-    """promtool has nothing to say against them, and they do what their tests say."""
-    done = stage.promtool(*arguments)
+    """promtool accepts the rules, and their own tests pass."""
+    done = harness.promtool(*arguments)
     assert done.returncode == 0 and "SUCCESS" in done.stdout, done.stdout
 
 
 @pytest.mark.scope("test")
 def test_alerts_are_tested():
-    """Each alert has a test in which it fires, and is known to the inhibitions."""
-    rules = (stage.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
-    tests = (stage.MONITORING / "sched_tick.test.yml").read_text("utf-8")
+    """For each alert there is a test in which it fires and one in which it does not."""
+    rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
+    tests = (harness.MONITORING / "sched_tick.test.yml").read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", rules)
     assert len(alerts) == 6
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), alert
-        assert re.search(rf"alertname: {alert}}}", tests), f"{alert} is never tested not to fire"
+        assert re.search(rf"alertname: {alert}}}", tests), f"{alert}: no test in which it does not fire"
+
+
+def test_alerts_name_a_command():
+    """The description of each alert names a command to run; if it is one of sched-tick(8), the tool has it."""
+    rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
+    usage = (TOP / "tests" / "unit" / "tool" / "help.txt").read_text("utf-8")
+    for alert in rules.split("- alert: ")[1:]:
+        found = re.findall(r"Run\s+`([a-z-]+) ([a-z-]+)", alert.split("description:")[1])
+        assert found, alert
+        assert all(re.search(rf"^ +{command}\b", usage, re.MULTILINE) for program, command in found if program == "sched-tick"), found
 
 
 @pytest.mark.scope("test")
-def test_dashboard_asks_for_what_there_is():
-    """Each metric that it names is one that is exported or recorded."""
+def test_dashboard_uses_known_metrics():
+    """Each metric in the dashboard is exported by the tool or recorded by a rule."""
     known = set(re.findall(r"^# TYPE (\w+)", (TOP / "tests" / "unit" / "tool" / "export.txt").read_text("utf-8"), re.MULTILINE))
-    known |= set(re.findall(r"record: (\S+)", (stage.MONITORING / "sched_tick.rules.yml").read_text("utf-8")))
-    asked = set(re.findall(r"(?:instance_ticker:)?sched_tick_\w+(?::\w+)?", "\n".join(stage.dashboard_expressions())))
-    assert asked and {re.sub(r"_(bucket|sum|count)$", "", name) for name in asked} <= known
+    known |= set(re.findall(r"record: (\S+)", (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")))
+    used = set(re.findall(r"(?:instance_ticker:)?sched_tick_\w+(?::\w+)?", "\n".join(harness.dashboard_expressions())))
+    assert used and {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= known

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A booted Debian with our units and a node exporter, and a Prometheus on this machine that can scrape it."""
+"""A booted Debian guest with the units and a node exporter, and a Prometheus server on the host that can scrape it."""
 
 import contextlib
 import functools
@@ -22,7 +22,7 @@ import vm
 
 MONITORING = vm.TOP / "packaging" / "monitoring"
 
-# What the packages will lay down, by hand.
+# Install the files of the packages by hand, and wait until metrics are served.
 INSTALL = """
 set -u
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -55,11 +55,11 @@ until [ -e /var/lib/prometheus/node-exporter/sched_tick.prom ] || [ $((i += 1)) 
 until curl -s -o /run/metrics 127.0.0.1:9100/metrics || [ $((i += 1)) -gt 120 ]; do sleep 1; done
 """
 
-# All of it goes and comes again, as by an upgrade.
+# Unload the module and load it again, as an upgrade does.
 RELOAD = """
 rmmod sched_tick 2> /run/rmmod || sched-tick delete pinned && rmmod sched_tick
 systemctl start sched-tick-export.service
-echo "without the module: $(systemctl show -p ConditionResult --value sched-tick-export.service)"
+echo "skipped without the module: $(systemctl show -p ConditionResult --value sched-tick-export.service)"
 modprobe sched_tick
 udevadm settle
 until sched-tick show pinned > /dev/null 2>&1 || [ $((i += 1)) -gt 150 ]; do sleep 1; done
@@ -68,7 +68,7 @@ echo "again: $(sched-tick list --raw --noheadings -o name,enabled,period | tr '\
 
 
 def machine(kernel, module, others=None, nic="none"):
-    """A system that has all that a job needs in its directory."""
+    """A system with the files that the job needs: module, tool, units, udev rule."""
     files = {"sched_tick.ko": module, "sched-tick": vm.tool()["bin/sched-tick"]} | (others or {})
     for directory in ("packaging/systemd", "udev"):
         files |= {path.name: path.read_bytes() for path in (vm.TOP / directory).iterdir() if path.is_file()}
@@ -76,27 +76,27 @@ def machine(kernel, module, others=None, nic="none"):
 
 
 def dashboard():
-    """As it is imported into Grafana."""
+    """The dashboard as Grafana imports it."""
     return json.loads((MONITORING / "dashboard.json").read_text("utf-8"))
 
 
 def dashboard_expressions():
-    """What the dashboard asks for, with its variables as they are when it is opened; its first panel's first."""
-    asked = [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
-    asked += [annotation["expr"].removesuffix(" > 0") for annotation in dashboard()["annotations"]["list"]]
-    return [re.sub(r"\$(job|instance|ticker)", ".*", each).replace("$__rate_interval", "1m") for each in asked]
+    """The expressions of the dashboard, those of the first panel first, with the variables at their defaults."""
+    found = [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
+    found += [annotation["expr"].removesuffix(" > 0") for annotation in dashboard()["annotations"]["list"]]
+    return [re.sub(r"\$(job|instance|ticker)", ".*", each).replace("$__rate_interval", "1m") for each in found]
 
 
 def fleet_expressions():
-    """What the page on fleets asks for."""
+    """The expressions in packaging/monitoring/README.md."""
     page = (MONITORING / "README.md").read_text("utf-8")
     return [line for block in re.findall(r"^```promql\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
             for line in block.splitlines()]
 
 
 @contextlib.contextmanager
-def beside_monitoring(files):
-    """A directory with what is in packaging/monitoring and some files more ({name: text}), to be shared with a root."""
+def monitoring_files(files):
+    """A directory to share with a root: the files of packaging/monitoring, and others ({name: text})."""
     with rootfs.sharing() as share:
         shutil.copytree(MONITORING, share, dirs_exist_ok=True)
         for name, text in files.items():
@@ -105,20 +105,20 @@ def beside_monitoring(files):
 
 
 def promtool(*arguments):
-    """What promtool says of our rules."""
-    with beside_monitoring({}) as share:
+    """Run promtool in a root, beside the rules."""
+    with monitoring_files({}) as share:
         return rootfs.in_root(system.directory(rootfs.REFERENCE), "cd /share\nexec promtool \"$@\"", *arguments, share=share)
 
 
 def free_port():
-    """One that nobody listens at, just now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """A port that nothing listens on at the moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
 
 
 class Prometheus:
-    """A server with our rules that scrapes {instance: port}, and knows samples of old, in OpenMetrics' form."""
+    """A server with the rules that scrapes {instance: port}. Samples in OpenMetrics format fill its database first."""
 
     def __init__(self, targets, samples="# EOF\n"):
         self.port, self.samples = free_port(), samples
@@ -130,8 +130,8 @@ class Prometheus:
 
     @contextlib.contextmanager
     def running(self):
-        """For as long as it is needed."""
-        with beside_monitoring({"prometheus.yml": self.config, "samples": self.samples}) as share:
+        """Run the server until the block ends."""
+        with monitoring_files({"prometheus.yml": self.config, "samples": self.samples}) as share:
             script = "cd /share; promtool tsdb create-blocks-from openmetrics samples data; " \
                      "exec prometheus --config.file=prometheus.yml --storage.tsdb.path=data " \
                      "--storage.tsdb.retention.time=100y " \
@@ -142,29 +142,29 @@ class Prometheus:
                     self.until(lambda: self.query("vector(1)"), 60)
                     yield self
                 finally:
-                    # Not by a signal: it may run behind sudo and unshare.
+                    # A signal might not reach it: it may run below sudo and unshare.
                     with contextlib.suppress(urllib.error.URLError, ConnectionError):
                         urllib.request.urlopen(f"http://127.0.0.1:{self.port}/-/quit", data=b"", timeout=30).close()
                     server.wait()
 
     def api(self, path, **parameters):
-        """The data of an answer."""
+        """The data of a response."""
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return json.load(answer)["data"]
+        with urllib.request.urlopen(url, timeout=30) as response:
+            return json.load(response)["data"]
 
     def query(self, expression):
-        """[(labels, value)] as of now."""
+        """The current result of an expression: [(labels, value)]."""
         return [(each["metric"], float(each["value"][1])) for each in self.api("query", query=expression)["result"]]
 
     def firing(self, alert):
-        """Labels of the alerts of that name that fire."""
+        """The labels of the firing alerts of that name."""
         return [each["labels"] for each in self.api("alerts")["alerts"]
                 if each["labels"]["alertname"] == alert and each["state"] == "firing"]
 
     @staticmethod
     def until(condition, seconds):
-        """Wait for it; returns how long that took, or None if it did not come."""
+        """Wait until the condition is true. Returns how long that took, or None after a timeout."""
         begin = time.monotonic()
         while time.monotonic() - begin < seconds:
             with contextlib.suppress(urllib.error.URLError, ConnectionError):
@@ -175,7 +175,7 @@ class Prometheus:
 
 
 class Signals:
-    """How guests are told to go on: files that they see come at http://10.0.2.2:PORT."""
+    """Signals to guests: they wait for a file to appear at http://10.0.2.2:PORT."""
 
     AWAIT = """
 for nic in /sys/class/net/e*; do
@@ -186,7 +186,7 @@ await() { until curl -sf -o /dev/null "http://10.0.2.2:%d/$1"; do sleep 1; done;
 """
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        """One that does not tell of every request."""
+        """A handler that does not log requests."""
 
         def log_message(self, *_):
             pass
@@ -198,6 +198,6 @@ await() { until curl -sf -o /dev/null "http://10.0.2.2:%d/$1"; do sleep 1; done;
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.job = self.AWAIT % self.server.server_port
 
-    def give(self, name):
-        """From now on it is there."""
+    def send(self, name):
+        """Create the file."""
         (self.directory / name).touch()
