@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Debian packages: how they are built, and what they do on a booted machine that they are installed on."""
+"""The Debian packages: how they are built, their contents, and what they do on a booted machine."""
 
 import re
 import shutil
@@ -13,8 +13,8 @@ from conftest import REFERENCE, TOP
 
 NEWER = "6.12"
 
-LOOK = """
-look() {
+STATE = """
+state() {
     echo "--- $1"
     i=0
     until systemctl --quiet is-active sched-tick.service || [ $((i += 1)) -gt 60 ]; do sleep 1; done
@@ -29,23 +29,23 @@ look() {
 }
 """
 
-MEMBER = """
+ACCESS = """
 member() { runuser -u member -- sh -c "$1" 2> /dev/null; }
 stranger() { runuser -u nobody -- sh -c "$1" 2> /dev/null; }
-rights() {
+access() {
     cd /sys/kernel/sched_tick
-    member 'echo 0 > enabled && echo 1 > enabled && echo 500 > period_ms' && echo "$1: member may"
-    member 'echo 1 > stall_ms' || echo "$1: not everything"
-    stranger 'echo 0 > enabled' || echo "$1: stranger may not"
-    mkdir /sys/kernel/config/sched_tick/born && member 'echo 1 > tickers/born/enabled' && echo "$1: from birth"
-    stranger 'echo 0 > tickers/born/enabled' || echo "$1: nor that"
-    rmdir /sys/kernel/config/sched_tick/born
+    member 'echo 0 > enabled && echo 1 > enabled && echo 500 > period_ms' && echo "$1: member allowed"
+    member 'echo 1 > stall_ms' || echo "$1: member denied stall_ms"
+    stranger 'echo 0 > enabled' || echo "$1: stranger denied"
+    mkdir /sys/kernel/config/sched_tick/new && member 'echo 1 > tickers/new/enabled' && echo "$1: member allowed on new ticker"
+    stranger 'echo 0 > tickers/new/enabled' || echo "$1: stranger denied on new ticker"
+    rmdir /sys/kernel/config/sched_tick/new
     cd /
 }
 """
 
-FIRST = LOOK + MEMBER + debian.INSTALL + """
-look installed
+FIRST = STATE + ACCESS + debian.INSTALL + """
+state installed
 cat > /etc/sched-tick.d/10-test.conf <<'END'
 [default]
 period = 200ms
@@ -55,7 +55,7 @@ enabled = yes
 END
 systemctl reload sched-tick.service
 useradd --groups sched_tick member
-rights now
+access now
 echo '--- stall'
 sched-tick set kept stall=200ms cpu=0 period=50ms
 insmod /run/job/tick_hog.ko ms=1500
@@ -63,21 +63,21 @@ sleep 5
 journalctl --no-pager -o cat -u 'sched-tick-stall@kept.service' | grep stalls
 """
 
-SECOND = LOOK + MEMBER + """
+SECOND = STATE + ACCESS + """
 systemctl start prometheus-node-exporter.service
-look rebooted
-rights rebooted
+state rebooted
+access rebooted
 sched-tick delete kept
 rmmod sched_tick
 sleep 1
 systemctl is-active sched-tick-export.timer
 modprobe sched_tick
-look reloaded
-rights reloaded
+state reloaded
+access reloaded
 """
 
 
-# Version after version, with the module loaded and a ticker in use; then away with it.
+# Install one version after the other with the module loaded and a ticker in use; then remove and purge the packages.
 STEPS = debian.EXPORT + """
 step() {
     echo "--- $1"
@@ -101,30 +101,30 @@ echo '--- end'
 
 
 def contents(directory):
-    """Everything that a build made, but for the word on when and where."""
+    """{name: content} of the files of a build, without those that record its time and environment."""
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.suffix not in (".buildinfo", ".changes")}
 
 
 @pytest.mark.scope("test")
-def test_two_builds_are_the_same():
-    """Bit for bit, source and binary."""
+def test_builds_are_reproducible():
+    """Two builds give identical source and binary packages."""
     first, second = contents(debian.built("a")), contents(debian.built("b"))
     assert len(first) == 7 and first == second
 
 
 @pytest.mark.scope("test")
-def test_lintian_has_nothing_to_say():
-    """That is not overridden with a reason."""
+def test_lintian():
+    """lintian reports nothing but what is overridden, and each file of overrides begins with a reason."""
     (changes,) = debian.built("a").glob("*.changes")
     done = subprocess.run(["lintian", "-EI", "--pedantic", "--allow-root", str(changes)], text=True, capture_output=True,
                           check=False)
     assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
     for path in (TOP / "packaging" / "debian").rglob("*lintian-overrides"):
-        assert path.read_text("utf-8").startswith("#"), f"{path}: no reason is given"
+        assert path.read_text("utf-8").startswith("#"), f"{path}: does not begin with a reason"
 
 
 def test_versions_agree():
-    """That of the package and that of the module."""
+    """The package and the module have the same version."""
     changelog = (TOP / "packaging" / "debian" / "changelog").read_text("utf-8")
     conf = (TOP / "dkms.conf").read_text("utf-8")
     (version,) = re.findall(r'^PACKAGE_VERSION="(.*)"$', conf, re.MULTILINE)
@@ -139,7 +139,7 @@ def _release(request):
 
 @pytest.fixture(scope="module", name="installed")
 def _installed(others, release, tmp_path_factory):
-    """The reports of the boot that installs, and of the one after it."""
+    """The results of the boot that installs the packages and of the next one."""
     files = debian.binaries(debian.built("a"))
     disk = tmp_path_factory.mktemp("disk") / "disk.qcow2"
     machine = system.System(release, files | {"tick_hog.ko": others(release)["tick_hog.ko"]}, kind="building", disk=disk)
@@ -149,15 +149,15 @@ def _installed(others, release, tmp_path_factory):
 
 
 @pytest.mark.scope("test")
-def test_ends_well(installed):
-    """And the log is silent."""
+def test_passes_with_clean_kernel_log(installed):
+    """Both boots pass, and the kernel log has no warnings."""
     for result in installed:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
 
 
 @pytest.mark.scope("test")
 def test_installs_and_runs(installed):
-    """Built, loaded, ticking, metrics served: at once, after a reboot, and when the module comes again."""
+    """The module is built, loaded and ticks, and metrics are served: after the installation, a reboot, and a reload of the module."""
     for index, name, tickers in ((0, "installed", ["default 1 1000000000"]),
                                  (1, "rebooted", ["default 1 200000000", "kept 1 1000000000"]),
                                  (1, "reloaded", ["default 1 200000000", "kept 1 1000000000"])):
@@ -170,23 +170,24 @@ def test_installs_and_runs(installed):
 
 
 @pytest.mark.scope("test")
-def test_members_of_the_group_may(installed):
-    """Write what starts, stops and paces tickers, and others may not."""
+def test_group_has_write_access(installed):
+    """Members of sched_tick may write enabled and period_ms, also of new tickers, but not stall_ms; other users may not."""
     report = installed[0].report + installed[1].report
     for when in ("now", "rebooted", "reloaded"):
-        for what in ("member may", "not everything", "stranger may not", "from birth", "nor that"):
+        for what in ("member allowed", "member denied stall_ms", "stranger denied", "member allowed on new ticker",
+                     "stranger denied on new ticker"):
             assert f"{when}: {what}\n" in report, report
 
 
 @pytest.mark.scope("test")
 def test_a_stall_starts_its_unit(installed):
-    """By udev's rule."""
+    """On a stall the udev rule starts sched-tick-stall@.service."""
     assert re.search(r"^--- stall\n.*stalls [1-9]", installed[0].report, re.MULTILINE | re.DOTALL), installed[0].explain()
 
 
 @pytest.fixture(scope="module", name="stepped")
 def _stepped(release, tmp_path_factory):
-    """One more version, and back, and away."""
+    """The results of a boot that installs the packages and of one that runs STEPS."""
     files = debian.binaries(debian.built("a"))
     newer = debian.binaries(debian.built("newer", "0.1.1"))
     disk = tmp_path_factory.mktemp("disk") / "disk.qcow2"
@@ -202,7 +203,7 @@ def _stepped(release, tmp_path_factory):
 
 @pytest.mark.scope("long")
 def test_upgrade_downgrade_reinstall_remove_purge(stepped):
-    """DKMS knows what is so at every step, the ticker that is in use is, and nothing is left at the end."""
+    """After every step DKMS has the right version installed and the ticker runs; the purge leaves no files."""
     for result in stepped:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
     steps = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", stepped[1].report, re.MULTILINE | re.DOTALL))

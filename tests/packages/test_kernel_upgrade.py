@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Kernels that apt installs and removes: DKMS rebuilds, and the heartbeat and its configuration are there.
+"""apt installs and removes kernels: DKMS builds the module for each, and the tickers are there after a reboot.
 
-Once for real: the machine's own loader boots into the new kernel. The orders in which apt may be asked, and the
-flavours, where a machine is only a root.
+One test boots a machine into the new kernel with its own boot loader. The other installs kernels of several flavours in several
+orders, in a root without a boot.
 """
 
 import re
@@ -18,7 +18,7 @@ from conftest import REFERENCE
 
 pytestmark = pytest.mark.scope("long")
 
-# GRUB for a disk that is one file system; from then on the machine boots itself.
+# Install GRUB on the disk, which is one file system. From then on the machine uses its own boot loader.
 FIRST = debian.INSTALL + """
 printf '[kept]\\nperiod = 2s\\nenabled = yes\\n' > /etc/sched-tick.d/10-kept.conf
 echo sched_tick >> /etc/initramfs-tools/modules
@@ -38,7 +38,7 @@ step() {
     shift
     apt-get --yes --no-install-recommends "$@" > /run/apt 2>&1 || { echo "apt: $?"; cat /run/apt; }
     dkms status 2> /dev/null | sort
-    dpkg -l 'linux-*' 'sched-tick*' | awk '/^[a-z][a-zA-Z] / && !/^(ii|un)/ { print "left half done:", $2 }'
+    dpkg -l 'linux-*' 'sched-tick*' | awk '/^[a-z][a-zA-Z] / && !/^(ii|un)/ { print "not configured:", $2 }'
     for initramfs in /boot/initrd.img-*; do echo "can boot ${initramfs#*img-}"; done
 }
 """
@@ -54,7 +54,7 @@ sched-tick list --raw --noheadings -o name,enabled,period
 UPGRADE = STEP + STATE + "step upgraded install /var/cache/upgrade/amd64/*/*.deb\n"
 REMOVE = STEP + STATE + "step removed purge 'linux-image-%(older)s' 'linux-headers-%(older)s'\n" + STATE
 
-# What apt is asked to install, transaction after transaction.
+# The packages that apt installs, by transaction.
 ORDERS = {
     "headers first": ["amd64/headers", "amd64/image"],
     "image first": ["amd64/image", "amd64/headers"],
@@ -66,7 +66,7 @@ ORDERS = {
 
 @pytest.fixture(scope="module", name="kernels")
 def _kernels():
-    """The root, the kernel in it, and the newest."""
+    """(root, the kernel in it, the newest kernel)."""
     directory = system.directory(REFERENCE, "upgrade")
     older, newest = (directory / "older-release").read_text(encoding="ascii").strip(), rootfs.release(REFERENCE)
     assert older != newest
@@ -74,20 +74,20 @@ def _kernels():
 
 
 def steps(report):
-    """What each said, by name, in the order that they came."""
+    """[(name, output)] of the steps, in order."""
     return re.findall(r"^--- ([\w-]+)\n(.*?)(?=^--- |^verdict|\Z)", report, re.MULTILINE | re.DOTALL)
 
 
 def is_right(text, kernels):
-    """Whether DKMS has installed the module for these kernels and no other, all can boot and nothing went wrong."""
+    """Whether DKMS has installed the module for exactly these kernels, all have an initramfs, and apt succeeded."""
     installed = re.findall(r"^sched_tick/0.1.0, ([^,]+), .*: installed$", text, re.MULTILINE)
     return (installed == sorted(kernels) and re.findall("^can boot (.*)", text, re.MULTILINE) == sorted(kernels)
-            and "apt:" not in text and "half done" not in text)
+            and "apt:" not in text and "not configured:" not in text)
 
 
-def test_heartbeat_survives(kernels, tmp_path):
-    """The machine boots into the new kernel, which has the module and the configuration; and so it does when the old
-    kernel goes."""
+def test_tickers_survive_a_kernel_upgrade(kernels, tmp_path):
+    """After an upgrade the machine boots into the new kernel with the module and its tickers, and again after the old kernel is
+    removed."""
     _, older, newest = kernels
     disk = tmp_path / "disk.qcow2"
     machine = system.System(REFERENCE, debian.binaries(debian.built("a")), kind="upgrade", disk=disk)
@@ -99,7 +99,7 @@ def test_heartbeat_survives(kernels, tmp_path):
     for result in results:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
     (_, before), (_, upgraded), (_, after), (_, removed), (_, still) = steps(f"{results[1].report}\n{results[2].report}")
-    # The new kernel's initramfs has the module, and loads it before there is anybody who would configure it.
+    # The new kernel's initramfs contains the module and loads it before the root file system is mounted.
     root, module = "EXT4-fs (vda): mounted", "sched_tick: loading"
     for text, kernel, first in ((before, older, root), (after, newest, module), (still, newest, module)):
         assert text.splitlines() == [kernel, first, "default 1 1000000000", "kept 1 2000000000"], text
@@ -108,7 +108,7 @@ def test_heartbeat_survives(kernels, tmp_path):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_orders(kernels, order, tmp_path):
-    """Whichever package comes first, when all have come each kernel has the module."""
+    """In whatever order the packages of kernels are installed, each kernel has the module in the end."""
     directory, older, newest = kernels
     lines = [f"step after-{number} install $(printf '/var/cache/upgrade/%s/*.deb\\n' {patterns})\n"
              for number, patterns in enumerate(ORDERS[order])]
@@ -117,8 +117,8 @@ def test_orders(kernels, order, tmp_path):
     for name, content in debian.binaries(debian.built("a")).items():
         (tmp_path / name).write_bytes(content)
     done = rootfs.in_root(directory, script, share=tmp_path, timeout=1800)
-    told = dict(steps(done.stdout))
+    reports = dict(steps(done.stdout))
     new = {f"{newest.removesuffix('amd64')}{flavour}" for flavour in re.findall(r"([\w-]+)/", " ".join(ORDERS[order]))}
-    assert is_right(told["installed"], [older]), done.stdout
-    assert is_right(told[f"after-{len(ORDERS[order]) - 1}"], [older, *new]), done.stdout
-    assert is_right(told["removed"], new), done.stdout
+    assert is_right(reports["installed"], [older]), done.stdout
+    assert is_right(reports[f"after-{len(ORDERS[order]) - 1}"], [older, *new]), done.stdout
+    assert is_right(reports["removed"], new), done.stdout

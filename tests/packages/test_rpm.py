@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The RPM packages: how they are built, and what they would do elsewhere."""
+"""The RPM packages: reproducible builds, rpmlint, versions, contents, and scripts with the macros of other distributions."""
 
 import re
 import subprocess
@@ -11,18 +11,18 @@ from conftest import TOP
 
 SPEC = TOP / "packaging" / "rpm" / "sched-tick.spec"
 MACROS = TOP / "tests" / "packages" / "macros"
-# What the scripts of each package are, on any distribution.
+# The scripts of the packages; the same on every distribution.
 SCRIPTS = ["post", "posttrans", "posttrans dkms", "postun", "pre dkms", "preun", "preun dkms"]
 
 
 def contents(directory):
-    """Everything that a build made."""
+    """{name: content} of the packages in a directory."""
     return {path.name: path.read_bytes() for path in directory.glob("*.rpm")}
 
 
 @pytest.mark.scope("test")
-def test_two_builds_are_the_same():
-    """Bit for bit, source and binary; and `make srpm` makes the same source."""
+def test_builds_are_reproducible():
+    """Two builds give identical source and binary packages, and `make srpm` gives the same source package."""
     first, second = (contents(debian.built(name, target="rpm")) for name in "ab")
     assert len(first) == 4 and first == second
     source = contents(debian.built("a", target="srpm"))
@@ -30,8 +30,8 @@ def test_two_builds_are_the_same():
 
 
 @pytest.mark.scope("test")
-def test_rpmlint_has_nothing_to_say():
-    """That is not filtered with a reason."""
+def test_rpmlint():
+    """rpmlint reports nothing but what is filtered, and each filter has a comment with its reason."""
     directory = debian.built("a", target="rpm")
     done = subprocess.run(["rpmlint", "--rpmlintrc", f"{SPEC.parent}/sched-tick.rpmlintrc", str(SPEC), *map(str, directory.glob("*.rpm"))],
                           text=True, capture_output=True, check=False)
@@ -41,7 +41,7 @@ def test_rpmlint_has_nothing_to_say():
 
 
 def test_versions_agree():
-    """That of the spec and that of the module; and the changelog says so."""
+    """The spec, its changelog and the module have the same version."""
     text = SPEC.read_text("utf-8")
     conf = (TOP / "dkms.conf").read_text("utf-8")
     (version,) = re.findall(r'^PACKAGE_VERSION="(.*)"$', conf, re.MULTILINE)
@@ -50,15 +50,15 @@ def test_versions_agree():
 
 
 def expanded(*options):
-    """The scripts of the packages, by name, as a distribution's macros make them, and the whole."""
+    """Expand the spec: ({name: script}, the whole text)."""
     text = subprocess.run(["rpmspec", "-P", *options, str(SPEC)], check=True, text=True, capture_output=True).stdout
     parts = re.findall(r"^%((?:pre|post|preun|postun|posttrans)\b.*)\n((?:(?!%\w).*\n)*)", text, re.MULTILINE)
     return dict(parts), text
 
 
 @pytest.mark.parametrize("distribution", ["fedora", "rhel"])
-def test_scripts_elsewhere(distribution, tmp_path):
-    """They are those of systemd's macros and ours, and the shell has nothing against them."""
+def test_scripts_with_macros_of(distribution, tmp_path):
+    """With the macros of Fedora and RHEL 8 the same scripts exist, and shellcheck accepts them."""
     scripts, text = expanded(f"--load={MACROS / distribution}")
     here, _ = expanded()
     assert sorted(scripts) == sorted(here) == SCRIPTS
@@ -69,8 +69,8 @@ def test_scripts_elsewhere(distribution, tmp_path):
     subprocess.run(["shellcheck", "--severity=warning", *map(str, tmp_path.iterdir())], check=True)
 
 
-def test_scripts_here(tmp_path):
-    """Where there are no such macros, a plain shell will do."""
+def test_scripts_without_macros(tmp_path):
+    """Without systemd's macros the scripts are plain sh, and shellcheck accepts them."""
     for name, script in expanded()[0].items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
     subprocess.run(["shellcheck", *map(str, tmp_path.iterdir())], check=True)

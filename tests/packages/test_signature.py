@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A kernel that takes only modules signed with a key it knows: DKMS signs, UEFI's list of keys is what it trusts."""
+"""Secure Boot: DKMS signs the module, and the kernel loads it only if its key is in UEFI's list of keys."""
 
 import shutil
 
@@ -11,7 +11,7 @@ from conftest import REFERENCE
 
 pytestmark = pytest.mark.scope("long")
 
-# What an administrator does once; the firmware is still in setup mode, so that it takes keys from anybody.
+# Install the packages and enroll DKMS's key. The firmware is in setup mode, in which it accepts any key.
 ENROLL = debian.INSTALL + """
 modinfo -F signer sched_tick
 openssl x509 -inform der -in /var/lib/dkms/mok.pub -out /run/key.pem
@@ -19,7 +19,7 @@ cert-to-efi-sig-list /run/key.pem /run/key.esl
 efi-updatevar -e -f /run/key.esl db && echo enrolled
 """
 
-LOOK = debian.EXPORT + """
+CHECK = debian.EXPORT + """
 cat /sys/module/module/parameters/sig_enforce
 sleep 3
 sched-tick check
@@ -38,7 +38,7 @@ insmod /run/job/sched_tick.ko
 
 @pytest.fixture(scope="module", name="reports")
 def _reports(tmp_path_factory):
-    """The boot that installs and enrolls; one on firmware that knows no key; one that knows DKMS's."""
+    """Reports of three boots: install and enroll; firmware without DKMS's key; firmware with it."""
     directory = tmp_path_factory.mktemp("signed")
     known, unknown = directory / "known", directory / "unknown"
     for variables in (known, unknown):
@@ -47,9 +47,9 @@ def _reports(tmp_path_factory):
                             variables=known)
     results = [machine.boot(ENROLL, timeout=1200, label="signed-enroll")]
     machine.variables = unknown
-    results.append(machine.boot(LOOK + ":", timeout=600, options="module.sig_enforce=1", label="signed-unknown"))
+    results.append(machine.boot(CHECK + ":", timeout=600, options="module.sig_enforce=1", label="signed-unknown"))
     machine.variables = known
-    results.append(machine.boot(LOOK + UNSIGNED + ":", timeout=600, options="module.sig_enforce=1", label="signed-known"))
+    results.append(machine.boot(CHECK + UNSIGNED + ":", timeout=600, options="module.sig_enforce=1", label="signed-known"))
     shutil.rmtree(directory)
     for result in results:
         assert result.verdict == "pass" and not result.bad_lines, result.explain()
@@ -58,13 +58,13 @@ def _reports(tmp_path_factory):
     return [result.report for result in results]
 
 
-def test_refused_with_an_explanation(reports):
-    """Signed with a key that the kernel does not know."""
+def test_unknown_key_is_rejected(reports):
+    """With an unknown key the kernel rejects the module, and `sched-tick check` explains why."""
     assert "Secure Boot" in reports[1] and "sched-tick(8)" in reports[1] and "status 3\n" in reports[1], reports[1]
     assert "could not insert 'sched_tick': Key was rejected by service" in reports[1], reports[1]
 
 
-def test_loaded_with_a_key_that_is_known(reports):
-    """At boot, by itself; and without a signature not at all."""
+def test_known_key_is_accepted(reports):
+    """With a known key the module is loaded at boot, and an unsigned module is rejected."""
     assert "status 0\n" in reports[2] and "Secure Boot" not in reports[2], reports[2]
     assert "could not insert module /run/job/sched_tick.ko: Key was rejected by service" in reports[2], reports[2]
