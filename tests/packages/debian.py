@@ -51,7 +51,7 @@ def copied(name, version=None, release=None):
     directory.mkdir(parents=True)
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=vm.TOP,
                              check=True, capture_output=True).stdout
-    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(directory)], cwd=vm.TOP, input=tracked, check=True)
+    subprocess.run(["xargs", "-0", "cp", "--no-dereference", "--parents", "-t", str(directory)], cwd=vm.TOP, input=tracked, check=True)
     subprocess.run(["git", "init", "--quiet"], cwd=directory, check=True)
     if version:
         for file in ("dkms.conf", "src/main.c", "packaging/debian/changelog", "packaging/rpm/sched-tick.spec"):

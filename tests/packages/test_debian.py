@@ -123,6 +123,32 @@ def test_lintian():
         assert path.read_text("utf-8").startswith("#"), f"{path}: does not begin with a reason"
 
 
+def files(package):
+    """The names of the files in a Debian package."""
+    text = subprocess.run(["dpkg-deb", "--contents", str(package)], check=True, text=True, capture_output=True).stdout
+    return sorted(re.findall(r" \./(.*[^/])$", text, re.MULTILINE))
+
+
+@pytest.mark.scope("test")
+def test_dpkg_buildpackage_in_a_clone():
+    """It builds the binary packages of `make deb` and leaves only ignored files; without an option it names that option."""
+    clone = debian.copied("clone/sched-tick")
+    for old in clone.parent.glob("*.deb"):
+        old.unlink()
+    untracked = ["git", "ls-files", "--others", "--exclude-standard"]
+    before = subprocess.run(untracked, cwd=clone, check=True, capture_output=True).stdout
+    plain = subprocess.run(["dpkg-buildpackage"], cwd=clone, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    command = re.search('^In a clone run "(.*?)"', plain.stdout, re.MULTILINE)
+    assert plain.returncode and command, plain.stdout
+    done = subprocess.run(command[1].split(), cwd=clone, check=False, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    assert subprocess.run(untracked, cwd=clone, check=True, capture_output=True).stdout == before
+    packages, expected = debian.binaries(clone.parent), debian.binaries(debian.built("a"))
+    assert sorted(packages) == sorted(expected) and len(packages) == 3
+    for name in packages:
+        assert files(clone.parent / name) == files(debian.built("a") / name), name
+
+
 def test_versions_agree():
     """The package and the module have the same version."""
     changelog = (TOP / "packaging" / "debian" / "changelog").read_text("utf-8")

@@ -31,7 +31,7 @@ def test_install_and_uninstall(kernel, tmp_path):
     """Built and filed by DKMS, also when it was there before; taken away without a trace."""
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
                              capture_output=True).stdout
-    subprocess.run(["xargs", "-0", "cp", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
+    subprocess.run(["xargs", "-0", "cp", "--no-dereference", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)
     done = rootfs.in_root(rootfs.root(kernel), INSTALL, rootfs.release(kernel), share=tmp_path)
     assert done.returncode == 0, done.stdout
     assert f"version:        {vm.version()}" in done.stdout
