@@ -2,6 +2,7 @@
 """Build the packages of this tree, and install them on a Debian machine."""
 
 import functools
+import pathlib
 import re
 import shutil
 import subprocess
@@ -70,6 +71,12 @@ def built(name, version=None, release=None, target="deb"):
     directory = copied(f"{target}-{name}", version, release)
     subprocess.run(["make", "--silent", target], cwd=directory, check=True, capture_output=True, umask=0o077 if name == "b" else -1)
     return directory / "dist"
+
+
+def documents():
+    """What the package sched-tick has below /usr/share/doc/sched-tick, uncompressed."""
+    files = ["README.md", "docs/subscribe.md", "docs/tracing.md"]
+    return sorted([pathlib.Path(file).name for file in files] + [f"ABI/{path.name}" for path in (vm.TOP / "docs" / "ABI").iterdir()])
 
 
 def binaries(directory):

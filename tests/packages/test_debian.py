@@ -130,6 +130,16 @@ def files(package):
 
 
 @pytest.mark.scope("test")
+def test_documents_are_in_the_package():
+    """The package sched-tick contains README, ABI and the other documents for users, compressed where they are long."""
+    (package,) = debian.built("a").glob("sched-tick_*.deb")
+    names = [name.removesuffix(".gz") for name in files(package)]
+    prefix = "usr/share/doc/sched-tick/"
+    own = {"changelog.Debian", "copyright"}
+    assert sorted({name.removeprefix(prefix) for name in names if name.startswith(prefix)} - own) == debian.documents()
+
+
+@pytest.mark.scope("test")
 def test_dpkg_buildpackage_in_a_clone():
     """It builds the binary packages of `make deb` and leaves only ignored files; without an option it names that option."""
     clone = debian.copied("clone/sched-tick")

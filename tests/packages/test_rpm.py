@@ -40,6 +40,16 @@ def test_rpmlint():
     assert all(re.match(r"# .*\naddFilter|# .*\n(#.*\n)*addFilter", part) for part in filters.split("\n\n")[1:]), filters
 
 
+@pytest.mark.scope("test")
+def test_documents_are_in_the_package():
+    """The package sched-tick contains README, ABI and the other documents for users."""
+    (package,) = debian.built("a", target="rpm").glob("sched-tick-0*[!c].rpm")
+    names = subprocess.run(["rpm", "--query", "--docfiles", "--package", str(package)], check=True, text=True, capture_output=True).stdout
+    prefix = "/usr/share/doc/sched-tick/"
+    found = {name.removeprefix(prefix) for name in names.splitlines() if name.startswith(prefix)}
+    assert sorted(found - {"ABI"}) == debian.documents(), names
+
+
 def test_versions_agree():
     """The spec, its changelog and the module have the same version."""
     text = SPEC.read_text("utf-8")
