@@ -75,7 +75,7 @@ def built(name, version=None, release=None, target="deb"):
 
 def documents():
     """What the package sched-tick has below /usr/share/doc/sched-tick, uncompressed."""
-    files = ["README.md", "docs/subscribe.md", "docs/tracing.md"]
+    files = ["CHANGES.md", "README.md", "docs/glossary.md", "docs/install.md", "docs/subscribe.md", "docs/tracing.md"]
     return sorted([pathlib.Path(file).name for file in files] + [f"ABI/{path.name}" for path in (vm.TOP / "docs" / "ABI").iterdir()])
 
 

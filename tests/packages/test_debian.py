@@ -133,7 +133,8 @@ def files(package):
 def test_documents_are_in_the_package():
     """The package sched-tick contains README, ABI and the other documents for users, compressed where they are long."""
     (package,) = debian.built("a").glob("sched-tick_*.deb")
-    names = [name.removesuffix(".gz") for name in files(package)]
+    # debhelper installs CHANGES.md as changelog.gz.
+    names = [re.sub("/changelog$", "/CHANGES.md", name.removesuffix(".gz")) for name in files(package)]
     prefix = "usr/share/doc/sched-tick/"
     own = {"changelog.Debian", "copyright"}
     assert sorted({name.removeprefix(prefix) for name in names if name.startswith(prefix)} - own) == debian.documents()
