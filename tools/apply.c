@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * apply: make tickers as the files in /etc/sched-tick.d say.
+ * apply: create and change tickers as the files in /etc/sched-tick.d specify.
  */
 #include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +12,9 @@
 
 #include "commands.h"
 #include "config.h"
+#include "options.h"
 
-#define FOLDER "/etc/sched-tick.d"
+#define DIRECTORY "/etc/sched-tick.d"
 
 static int apply_file(const char *path, bool verbose)
 {
@@ -35,7 +35,7 @@ static int apply_file(const char *path, bool verbose)
 		if (!ticker_exists(name)) {
 			status = ticker_create(name);
 			if (!status && verbose)
-				printf("%s: made\n", name);
+				printf("%s: created\n", name);
 		}
 		if (!status)
 			status = settings_apply(&config.tickers[i].settings, name, verbose);
@@ -53,13 +53,13 @@ static int is_config(const struct dirent *entry)
 	return entry->d_name[0] != '.' && length > 5 && !strcmp(entry->d_name + length - 5, ".conf");
 }
 
-static int apply_folder(bool verbose)
+static int apply_directory(bool verbose)
 {
 	struct dirent **entries = NULL;
 	char directory[PATH_MAX], path[PATH_MAX + NAME_MAX + 2];
 	int found, status, worst = STATUS_DONE;
 
-	snprintf(directory, sizeof(directory), "%s" FOLDER, getenv("SCHED_TICK_ROOT") ?: "");
+	snprintf(directory, sizeof(directory), "%s" DIRECTORY, getenv("SCHED_TICK_ROOT") ?: "");
 	found = scandir(directory, &entries, is_config, alphasort);
 	if (found < 0 && errno != ENOENT) {
 		warn("%s", directory);
@@ -77,24 +77,20 @@ static int apply_folder(bool verbose)
 }
 
 static const struct option options[] = {
-	{ "help", no_argument, NULL, 'h' },
 	{ "quiet", no_argument, NULL, 'q' },
-	{ }
+	COMMON_OPTIONS
 };
 
 int command_apply(int argc, char **argv)
 {
-	int option, status, worst = STATUS_DONE;
+	int status, worst = STATUS_DONE;
 	bool verbose = true;
 
-	while ((option = getopt_long(argc, argv, "hq", options, NULL)) != -1) {
-		if (option != 'q')
-			usage("apply", option == 'h' ? STATUS_DONE : STATUS_USAGE);
+	while (next_option(argc, argv, options) != -1)
 		verbose = false;
-	}
 	if (optind == argc) {
 		worst = ticker_grant();
-		status = apply_folder(verbose);
+		status = apply_directory(verbose);
 		return worst ? worst : status;
 	}
 	for (int i = optind; i < argc; i++) {

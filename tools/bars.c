@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A histogram of lateness as bars.
+ * Print a histogram of lateness as bars.
  */
 #include <inttypes.h>
 #include <sys/ioctl.h>
@@ -8,7 +8,7 @@
 
 #include "table.h"
 
-#define BAR_BEGINS	23	/* columns of text before it */
+#define BAR_BEGINS	23	/* width of the text in front of a bar */
 #define BAR_SHORTEST	10
 #define BAR_LONGEST	60
 
@@ -46,7 +46,7 @@ void bars_print(FILE *out, const struct lateness *lateness)
 			fprintf(out, "  <= %-6s", human_ns(lateness_bounds_ns[i], bound, sizeof(bound)));
 		else
 			fprintf(out, "  >  %-6s", human_ns(lateness_bounds_ns[i - 1], bound, sizeof(bound)));
-		/* What is there is seen, however little it is. */
+		/* A bucket that is not empty has a bar. */
 		if (count && !length)
 			length = 1;
 		fprintf(out, " %10" PRIu64 "%s", count, length ? " " : "");

@@ -3,8 +3,8 @@
  * The directory of a textfile collector. See collector.h.
  *
  * Any user can run a process with any command line. A process counts as a node
- * exporter only if its program has that name and all of its user IDs are those
- * of the system.
+ * exporter only if its program has that name and all of its user IDs are those of
+ * system users.
  */
 #include "collector.h"
 
@@ -24,15 +24,15 @@
 
 #include "sysfs.h"
 
-#define FLAG	"--collector.textfile.directory"
+#define OPTION	"--collector.textfile.directory"
 
-/* Debian and Fedora; the exporter's own example. */
-static const char *const usual[] = {
+/* Those of the packages of Debian and Fedora. */
+static const char *const defaults[] = {
 	"/var/lib/prometheus/node-exporter",
 	"/var/lib/node_exporter/textfile_collector",
 };
 
-/* A file of a process in /proc. */
+/* Read a file of a process in /proc. Returns its length, or -1. */
 static ssize_t read_file(int process, const char *name, char *text, size_t size)
 {
 	int fd = openat(process, name, O_RDONLY | O_CLOEXEC);
@@ -58,11 +58,11 @@ static bool is_exporter(int process)
 		return false;
 	program[length] = '\0';
 	name = strrchr(program, '/');
-	/* " (deleted)" follows after an upgrade. */
+	/* After an upgrade, " (deleted)" follows. */
 	return name && (!strncmp(name, "/node_exporter", 14) || !strncmp(name, "/prometheus-node-exporter", 25));
 }
 
-/* Below 1000, or one that systemd gives to a unit with DynamicUser=. */
+/* A static system user, or one of a systemd unit with DynamicUser=. */
 static bool is_system_user(unsigned int uid)
 {
 	return uid < 1000 || (uid >= 61184 && uid <= 65519);
@@ -82,7 +82,7 @@ static bool belongs_to_system(int process)
 	       is_system_user(uids[3]);
 }
 
-/* Whether a path leads to the same directory for that process and for this one. */
+/* Whether a path is the same directory in the mount namespaces of that process and of this one. */
 static bool is_shared(int process, const char *path)
 {
 	char theirs[PATH_MAX + 8];
@@ -93,8 +93,8 @@ static bool is_shared(int process, const char *path)
 	       here.st_ino == there.st_ino;
 }
 
-/* Why this process can't use the directory, or NULL. */
-static const char *why_not(const char *path)
+/* Returns why this process can't write to the directory, or NULL. */
+static const char *directory_error(const char *path)
 {
 	struct stat status;
 
@@ -105,10 +105,10 @@ static const char *why_not(const char *path)
 	return access(path, W_OK | X_OK) ? strerror(errno) : NULL;
 }
 
-/* Take the first directory that a value of the flag, which may be a glob, stands for and that can be used. */
-static bool take(int process, const char *pid, const char *value, char *directory, size_t size)
+/* Find the first usable directory of an argument of the option, which may be a glob. */
+static bool use_argument(int process, const char *pid, const char *value, char *directory, size_t size)
 {
-	bool taken = false;
+	bool usable = false;
 	glob_t found;
 
 	if (*value != '/') {
@@ -117,39 +117,39 @@ static bool take(int process, const char *pid, const char *value, char *director
 	}
 	if (glob(value, GLOB_NOCHECK, NULL, &found))
 		return false;
-	for (size_t i = 0; i < found.gl_pathc && !taken; i++) {
-		const char *path = found.gl_pathv[i], *why = why_not(path);
+	for (size_t i = 0; i < found.gl_pathc && !usable; i++) {
+		const char *path = found.gl_pathv[i], *error = directory_error(path);
 
-		if (!why && !is_shared(process, path))
-			why = "another directory in its mount namespace";
-		if (!why && strlen(path) >= size)
-			why = strerror(ENAMETOOLONG);
-		taken = !why;
-		if (taken)
+		if (!error && !is_shared(process, path))
+			error = "another directory in its mount namespace";
+		if (!error && strlen(path) >= size)
+			error = strerror(ENAMETOOLONG);
+		usable = !error;
+		if (usable)
 			snprintf(directory, size, "%s", path);
 		else
-			warnx("skipping node exporter %s: %s: %s", pid, path, why);
+			warnx("skipping node exporter %s: %s: %s", pid, path, error);
 	}
 	globfree(&found);
-	return taken;
+	return usable;
 }
 
-/* Go through the values of the flag. The words of a command line end with a null each; after -- none is an option. */
-static bool take_from(int process, const char *pid, char *directory, size_t size)
+/* Find a usable directory in a command line, of which each word ends with a null character. */
+static bool use_command_line(int process, const char *pid, char *directory, size_t size)
 {
 	static char words[1 << 16];
-	const size_t skip = strlen(FLAG);
+	const size_t skip = strlen(OPTION);
 	ssize_t length = read_file(process, "cmdline", words, sizeof(words));
 	const char *end = words + length;
 
 	for (const char *word = words; word < end && strcmp(word, "--"); word += strlen(word) + 1) {
 		const char *value = NULL;
 
-		if (!strncmp(word, FLAG "=", skip + 1))
+		if (!strncmp(word, OPTION "=", skip + 1))
 			value = word + skip + 1;
-		else if (!strcmp(word, FLAG) && word + skip + 1 < end)
+		else if (!strcmp(word, OPTION) && word + skip + 1 < end)
 			value = word += skip + 1;
-		if (value && take(process, pid, value, directory, size))
+		if (value && use_argument(process, pid, value, directory, size))
 			return true;
 	}
 	return false;
@@ -170,7 +170,7 @@ static bool find_exporter(char *directory, size_t size)
 		if (process < 0)
 			continue;
 		found = is_exporter(process) && belongs_to_system(process) &&
-			take_from(process, entry->d_name, directory, size);
+			use_command_line(process, entry->d_name, directory, size);
 		close(process);
 	}
 	if (proc)
@@ -180,28 +180,28 @@ static bool find_exporter(char *directory, size_t size)
 
 int collector_find(char *directory, size_t size)
 {
-	const char *said = getenv("SCHED_TICK_COLLECTOR"), *root = getenv("SCHED_TICK_ROOT") ?: "";
+	const char *configured = getenv("SCHED_TICK_COLLECTOR"), *root = getenv("SCHED_TICK_ROOT") ?: "";
 
-	if (said && *said) {
-		if (snprintf(directory, size, "%s", said) < (int)size)
+	if (configured && *configured) {
+		if (snprintf(directory, size, "%s", configured) < (int)size)
 			return STATUS_DONE;
 		warnx("SCHED_TICK_COLLECTOR: the path is too long");
 		return STATUS_FAILED;
 	}
 	if (find_exporter(directory, size))
 		return STATUS_DONE;
-	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++) {
-		const char *why;
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(*defaults); i++) {
+		const char *error;
 
-		if (snprintf(directory, size, "%s%s", root, usual[i]) >= (int)size)
+		if (snprintf(directory, size, "%s%s", root, defaults[i]) >= (int)size)
 			continue;
-		why = why_not(directory);
-		if (!why)
+		error = directory_error(directory);
+		if (!error)
 			return STATUS_DONE;
 		if (!access(directory, F_OK))
-			warnx("skipping %s: %s", directory, why);
+			warnx("skipping %s: %s", directory, error);
 	}
-	warnx("no directory of a textfile collector was found: name a file with --output, or a directory in"
+	warnx("no directory of a textfile collector found: name a file with --file, or a directory in"
 	      " SCHED_TICK_COLLECTOR");
 	return STATUS_FAILED;
 }

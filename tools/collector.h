@@ -8,9 +8,9 @@
 #include <stddef.h>
 
 /*
- * Find one that this process can write to: the one that SCHED_TICK_COLLECTOR
- * names and no other, or that of a node exporter that runs, or a usual one. Says
- * which it skips, and why; returns an exit status.
+ * Find a directory that this process can write to: the value of SCHED_TICK_COLLECTOR
+ * if that is set; or else that of a node exporter that runs; or else a default one.
+ * Prints what it skips, and why. Returns an exit status.
  */
 int collector_find(char *directory, size_t size);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be seen of tickers in a table, for list and watch. See table.h.
+ * The columns of list and watch. See table.h.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -11,41 +11,52 @@
 
 enum column { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX, COLUMNS };
 
+#define CHOSEN_MAX	(2 * COLUMNS)
+
 static const struct table_column columns[COLUMNS] = {
-	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3 },
-	[ENABLED]	= { "ENABLED", "enabled", TABLE_BOOLEAN, 3 },
-	[PERIOD]	= { "PERIOD", "period_ns", TABLE_NUMBER, 6 },
-	[TICKS]		= { "TICKS", "ticks", TABLE_NUMBER, 5 },
-	[MISSED]	= { "MISSED", "missed", TABLE_NUMBER, 6 },
-	[STALLS]	= { "STALLS", "stalls", TABLE_NUMBER, 6 },
-	[MEAN]		= { "MEAN", "mean_ns", TABLE_NUMBER, 6 },
-	[P99]		= { "P99", "p99_ns", TABLE_NUMBER, 6 },
-	[MAX]		= { "MAX", "max_ns", TABLE_NUMBER, 6 },
-	[TIMER_MEAN]	= { "TIMER-MEAN", "timer_mean_ns", TABLE_NUMBER, 6 },
-	[TIMER_P99]	= { "TIMER-P99", "timer_p99_ns", TABLE_NUMBER, 6 },
-	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6 },
+	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3, "name of the ticker" },
+	[ENABLED]	= { "ENABLED", "enabled", TABLE_BOOLEAN, 3, "whether the ticker runs" },
+	[PERIOD]	= { "PERIOD", "period_ns", TABLE_NUMBER, 6, "time from one deadline to the next" },
+	[TICKS]		= { "TICKS", "ticks", TABLE_NUMBER, 5, "number of ticks" },
+	[MISSED]	= { "MISSED", "missed", TABLE_NUMBER, 6, "periods without a tick" },
+	[STALLS]	= { "STALLS", "stalls", TABLE_NUMBER, 6, "ticks overdue by more than 'stall'" },
+	[MEAN]		= { "MEAN", "mean_ns", TABLE_NUMBER, 6, "mean lateness" },
+	[P99]		= { "P99", "p99_ns", TABLE_NUMBER, 6, "99 % of the ticks were at most this late" },
+	[MAX]		= { "MAX", "max_ns", TABLE_NUMBER, 6, "highest lateness" },
+	[TIMER_MEAN]	= { "TIMER-MEAN", "timer_mean_ns", TABLE_NUMBER, 6, "mean lateness of the timer" },
+	[TIMER_P99]	= { "TIMER-P99", "timer_p99_ns", TABLE_NUMBER, 6, "99 % of the timers were at most this late" },
+	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6, "highest lateness of the timer" },
 };
 
-static const enum column usual[] = { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX };
+static const enum column defaults[] = { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX };
 
-static uint64_t mean_ns(const struct lateness *lateness)
+bool lateness_mean_ns(const struct lateness *lateness, uint64_t *ns)
 {
 	uint64_t count = lateness_count(lateness);
 
-	return count ? lateness->sum_ns / count : 0;
+	*ns = count ? lateness->sum_ns / count : 0;
+	return count;
 }
 
-/* Above all bounds the worst one known is the best there is to say. */
-static uint64_t p99_ns(const struct lateness *lateness)
+static bool p99_ns(const struct lateness *lateness, uint64_t *ns)
 {
-	uint64_t bound = lateness_count(lateness) ? lateness_quantile_ns(lateness, 0.99) : 0;
+	*ns = lateness_quantile_ns(lateness, 0.99);
+	/* Above all bounds, max_ns is the only upper bound. */
+	if (*ns == UINT64_MAX)
+		*ns = lateness->max_ns;
+	return lateness_count(lateness);
+}
 
-	return bound == UINT64_MAX ? lateness->max_ns : bound;
+/* Returns false if no tick ran since max_ns was reset. */
+static bool max_ns(const struct lateness *lateness, uint64_t *ns)
+{
+	*ns = lateness->max_ns;
+	return *ns && lateness_count(lateness);
 }
 
 struct tickers {
 	const struct ticker *list;
-	enum column chosen[2 * COLUMNS];
+	enum column chosen[CHOSEN_MAX];
 };
 
 static void format(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size)
@@ -55,6 +66,7 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 	const struct stat_line *stat = &ticker->stat;
 	enum column shown = tickers->chosen[column];
 	const struct lateness *lateness = shown >= TIMER_MEAN ? &stat->timer_lateness : &stat->lateness;
+	bool known = true;
 	uint64_t value = 0;
 
 	switch (shown) {
@@ -78,20 +90,22 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 		break;
 	case MEAN:
 	case TIMER_MEAN:
-		value = mean_ns(lateness);
+		known = lateness_mean_ns(lateness, &value);
 		break;
 	case P99:
 	case TIMER_P99:
-		value = p99_ns(lateness);
+		known = p99_ns(lateness, &value);
 		break;
 	case MAX:
 	case TIMER_MAX:
-		value = lateness->max_ns;
+		known = max_ns(lateness, &value);
 		break;
 	case COLUMNS:
 		break;
 	}
-	if (form == TABLE_HUMAN && shown != TICKS && shown != MISSED && shown != STALLS)
+	if (!known)
+		*text = '\0';
+	else if (form == TABLE_HUMAN && shown != TICKS && shown != MISSED && shown != STALLS)
 		human_ns(value, text, size);
 	else
 		snprintf(text, size, "%" PRIu64, value);
@@ -105,40 +119,62 @@ static int find_column(const char *name, size_t length)
 	return -1;
 }
 
-/* The columns that a list with commas names; with a plus sign before it, besides the usual ones. */
-static int choose(const char *names, enum column *chosen, size_t *count)
+static void unknown_column(const char *name, size_t length)
 {
-	*count = 0;
+	char valid[256];
+	size_t end = 0;
+
+	for (int i = 0; i < COLUMNS; i++)
+		end += snprintf(valid + end, sizeof(valid) - end, "%s%s", i ? ", " : "", columns[i].name);
+	errx(STATUS_USAGE, "unknown column '%.*s' (valid: %s)", (int)length, name, valid);
+}
+
+/* Parse a list of columns, separated by commas. With a plus sign in front it follows the default columns. Returns their number. */
+static size_t parse_columns(const char *names, enum column *chosen)
+{
+	size_t count = 0;
+
 	if (!names || *names == '+') {
-		memcpy(chosen, usual, sizeof(usual));
-		*count = sizeof(usual) / sizeof(*usual);
+		memcpy(chosen, defaults, sizeof(defaults));
+		count = sizeof(defaults) / sizeof(*defaults);
 		if (!names)
-			return STATUS_DONE;
+			return count;
 		names++;
 	}
-	while (*names) {
+	do {
 		size_t length = strcspn(names, ",");
 		int column = find_column(names, length);
 
-		if (column < 0 || *count == 2 * COLUMNS) {
-			warnx("%.*s: no such column", (int)length, names);
-			return STATUS_USAGE;
-		}
-		chosen[(*count)++] = column;
+		if (column < 0)
+			unknown_column(names, length);
+		if (count == CHOSEN_MAX)
+			errx(STATUS_USAGE, "more than %d columns", CHOSEN_MAX);
+		chosen[count++] = column;
 		names += length + (names[length] == ',');
-	}
-	return STATUS_DONE;
+	} while (*names);
+	return count;
+}
+
+void table_check(const struct table_options *options)
+{
+	enum column chosen[CHOSEN_MAX];
+
+	parse_columns(options->columns, chosen);
+}
+
+void table_print_columns(FILE *out)
+{
+	fprintf(out, "\nAvailable output columns:\n");
+	for (int i = 0; i < COLUMNS; i++)
+		fprintf(out, " %10s  %s\n", columns[i].name, columns[i].help);
 }
 
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count)
 {
 	struct tickers tickers = { .list = list };
-	struct table_column shown[2 * COLUMNS];
-	size_t wanted;
-	int status = choose(options->columns, tickers.chosen, &wanted);
+	struct table_column shown[CHOSEN_MAX];
+	size_t wanted = parse_columns(options->columns, tickers.chosen);
 
-	if (status)
-		return status;
 	for (size_t i = 0; i < wanted; i++)
 		shown[i] = columns[tickers.chosen[i]];
 	return table_emit(out, options, shown, wanted, format, &tickers, count);

@@ -10,7 +10,13 @@ typedef int command_fn(int argc, char **argv);
 command_fn command_list, command_show, command_create, command_set, command_delete, command_wait, command_watch,
 	command_check, command_export, command_apply;
 
-/* Say how a command is used and exit: with STATUS_DONE to stdout, with STATUS_USAGE to stderr. */
-void usage(const char *command, int status) __attribute__((noreturn));
+/* Print the help text of a command to stdout and exit. */
+void command_help(const char *command) __attribute__((noreturn));
+
+/* Print the version to stdout and exit. */
+void command_version(void) __attribute__((noreturn));
+
+/* The options and operands of a command, as its help text prints them. */
+const char *command_synopsis(const char *command);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * A file of sched-tick.conf(5). See config.h.
  *
- * Nothing is skipped but blank lines and comments: a line that is not understood
- * refuses the file.
+ * Only blank lines and comments are skipped: any other line that is not valid makes
+ * the file invalid.
  */
 #include "config.h"
 
@@ -31,7 +31,7 @@ static struct config_ticker *find(struct config *config, const char *name)
 	return &tickers[config->count++];
 }
 
-/* Cut off blanks at both ends. */
+/* Cut off blanks at both ends. Returns the new begin. */
 static char *trim(char *text)
 {
 	size_t length;
@@ -44,20 +44,26 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Cut off the end of the line; returns why the rest is not one line, or NULL. */
-static const char *take_end(char *line, size_t length)
+/* Cut off the newline. Returns false, with a message in @error, if the rest is not one line of text. */
+static bool strip_newline(char *line, size_t length, char *error)
 {
-	if (strlen(line) != length)
-		return "a null character";
+	if (strlen(line) != length) {
+		strcpy(error, "invalid null character");
+		return false;
+	}
 	if (length && line[length - 1] == '\n')
 		line[--length] = '\0';
 	if (length && line[length - 1] == '\r')
 		line[--length] = '\0';
-	return strchr(line, '\r') ? "a carriage return within the line" : NULL;
+	if (strchr(line, '\r')) {
+		strcpy(error, "invalid carriage return within a line");
+		return false;
+	}
+	return true;
 }
 
 /* Cut off a comment: a whole line, or what follows a semicolon after a blank. */
-static void take_comment(char *line)
+static void strip_comment(char *line)
 {
 	char *text = line + strspn(line, BLANKS);
 
@@ -80,76 +86,82 @@ static bool is_printable(const char *text)
 	return true;
 }
 
-/* [NAME] and nothing else. */
-static const char *take_section(char *text, struct config *config, struct config_ticker **ticker, const char **what)
+static bool parse_section(char *text, struct config *config, struct config_ticker **ticker, char *error)
 {
 	size_t length = strlen(text);
 
-	if (text[length - 1] != ']')
-		return "no ] at the end of the line";
+	if (text[length - 1] != ']') {
+		snprintf(error, SETTINGS_ERROR, "invalid section '%.32s' (valid: [NAME])", text);
+		return false;
+	}
 	text[length - 1] = '\0';
-	*what = ++text;
-	if (!ticker_name_valid(text))
-		return "no ticker can be called that";
+	if (!ticker_name_valid(++text)) {
+		snprintf(error, SETTINGS_ERROR, TICKER_NAME_INVALID, text);
+		return false;
+	}
 	*ticker = find(config, text);
-	return NULL;
+	return true;
 }
 
-static const char *take_setting(char *text, struct config_ticker *ticker, const char **what)
+static bool parse_setting(char *text, struct config_ticker *ticker, char *error)
 {
-	char *value = strchr(text, '=');
-	const char *why;
+	char *value = strchr(text, '='), *key;
 
-	if (!value || value == text)
-		return "neither [NAME] nor KEY = VALUE";
+	if (!value || value == text) {
+		snprintf(error, SETTINGS_ERROR, "invalid line '%.32s' (valid: [NAME] and KEY = VALUE)", text);
+		return false;
+	}
 	*value = '\0';
-	*what = trim(text);
-	if (!ticker)
-		return "before the first section: which ticker is it for?";
-	why = settings_take(&ticker->settings, *what, trim(value + 1));
-	return why ?: settings_check(&ticker->settings);
+	key = trim(text);
+	if (!ticker) {
+		snprintf(error, SETTINGS_ERROR, "setting '%.32s' before the first section (valid: [NAME] in front of it)",
+			 key);
+		return false;
+	}
+	return settings_parse(&ticker->settings, key, trim(value + 1), error, SETTINGS_ERROR) &&
+	       settings_check(&ticker->settings, error, SETTINGS_ERROR);
 }
 
-/* Take one line; returns why not, and what of it, or NULL. */
-static const char *take(char *line, size_t length, struct config *config, struct config_ticker **ticker, const char **what)
+/* Parse one line. Returns false, with a message in @error, if it is invalid. */
+static bool parse_line(char *line, size_t length, struct config *config, struct config_ticker **ticker, char *error)
 {
-	const char *why = take_end(line, length);
 	char *text;
 
-	if (why)
-		return why;
-	take_comment(line);
+	if (!strip_newline(line, length, error))
+		return false;
+	strip_comment(line);
 	text = trim(line);
 	if (!*text)
-		return NULL;
-	if (!is_printable(text))
-		return "a control character";
-	return *text == '[' ? take_section(text, config, ticker, what) : take_setting(text, *ticker, what);
+		return true;
+	if (!is_printable(text)) {
+		strcpy(error, "invalid control character");
+		return false;
+	}
+	return *text == '[' ? parse_section(text, config, ticker, error) : parse_setting(text, *ticker, error);
 }
 
 int config_read(FILE *file, const char *path, struct config *config)
 {
-	static const char mark[] = "\xef\xbb\xbf";	/* an editor's, of UTF-8 */
+	static const char byte_order_mark[] = "\xef\xbb\xbf";
 	struct config_ticker *ticker = NULL;
-	const char *why = NULL, *what;
+	char error[SETTINGS_ERROR] = "";
 	size_t size = 0, number = 0;
 	char *line = NULL;
 	ssize_t length;
 
 	*config = (struct config){ };
 	errno = 0;
-	while (!why && (length = getline(&line, &size, file)) >= 0) {
-		size_t skip = !number++ && !strncmp(line, mark, 3) ? 3 : 0;
+	while (!*error && (length = getline(&line, &size, file)) >= 0) {
+		size_t skip = !number++ && !strncmp(line, byte_order_mark, 3) ? 3 : 0;
 
-		what = "";	/* a word of this line, for the message */
-		why = take(line + skip, length - skip, config, &ticker, &what);
+		parse_line(line + skip, length - skip, config, &ticker, error);
 	}
-	if (why)
-		warnx("%s:%zu: %.64s%s%s", path, number, what, *what ? ": " : "", why);
+	if (*error)
+		warnx("%s:%zu: %s", path, number, error);
 	else if (ferror(file) || !feof(file))
 		warn("%s", path);
 	free(line);
-	if (!why && feof(file) && !ferror(file))
+	if (!*error && feof(file) && !ferror(file))
 		return STATUS_DONE;
 	config_free(config);
 	return STATUS_FAILED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A file of sched-tick.conf(5): sections that name tickers, with their settings.
+ * A file of sched-tick.conf(5): a section for each ticker, with its settings.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -21,7 +21,7 @@ struct config {
 	size_t count;
 };
 
-/* Read a whole file, or say what is wrong in which line and leave nothing. Returns an exit status. */
+/* Parse a file. If a line is invalid, print its number and the reason and store nothing. Returns an exit status. */
 int config_read(FILE *file, const char *path, struct config *config);
 void config_free(struct config *config);
 

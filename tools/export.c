@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * export: metrics for the node exporter's textfile collector.
+ * export: write metrics for the textfile collector of the node exporter.
  *
- * One read of stat per ticker, so that all of its series are of one instant; one
- * file, whole or not at all.
+ * stat is read once for each ticker, so that all of its series are of the same
+ * instant. The file is replaced as a whole.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -19,13 +18,15 @@
 
 #include "collector.h"
 #include "commands.h"
+#include "options.h"
+#include "replace.h"
 #include "sysfs.h"
 
 #define FILE_NAME	"sched_tick.prom"
 
 /*
- * The bounds that are told, in ns and as they are written: each is one of the kernel's, so nothing is
- * guessed. From what is good to what the kernel's own watchdogs would notice; 0.1 is what alerts ask for.
+ * The bounds of the exported histograms, in ns and as text. Each is a bound of the kernel's histograms, so the counts
+ * are exact. The alerting rules use 0.1.
  */
 static const struct {
 	uint64_t ns;
@@ -50,7 +51,7 @@ static void print_family(FILE *out, const char *name, const char *type, const ch
 
 static void print_sample(FILE *out, const char *name, const char *ticker)
 {
-	/* No name that the kernel takes needs quoting. */
+	/* No name that the kernel accepts needs escaping. */
 	fprintf(out, "sched_tick_%s{ticker=\"%s\"} ", name, ticker);
 }
 
@@ -89,12 +90,12 @@ static const struct {
 	uint64_t (*get)(const struct stat_line *stat);
 	bool is_time;
 } families[] = {
-	{ "enabled", "gauge", "Whether the ticker runs.", get_enabled },
+	{ "enabled", "gauge", "Whether the ticker is enabled.", get_enabled },
 	{ "period_seconds", "gauge", "Time from one deadline to the next.", get_period_ns, true },
-	{ "ticks_total", "counter", "Ticks run since the ticker was made.", get_ticks },
-	{ "missed_ticks_total", "counter", "Periods that passed without a tick of their own.", get_missed },
-	{ "stalls_total", "counter", "Ticks that were later than stall_ms.", get_stalls },
-	{ "max_lateness_seconds", "gauge", "Lateness of the worst tick since load or reset.", get_max_ns, true },
+	{ "ticks_total", "counter", "Ticks run since the ticker was created.", get_ticks },
+	{ "missed_ticks_total", "counter", "Periods that passed without a tick.", get_missed },
+	{ "stalls_total", "counter", "Ticks overdue by more than stall_ms.", get_stalls },
+	{ "max_lateness_seconds", "gauge", "Highest lateness since the ticker was created or reset.", get_max_ns, true },
 };
 
 static void print_histogram(FILE *out, const char *name, const char *ticker, const struct lateness *lateness)
@@ -130,12 +131,21 @@ static void print_info(FILE *out)
 		texts[i][strcspn(texts[i], "\"\\\n")] = '\0';
 		fclose(file);
 	}
-	print_family(out, "info", "gauge", "Version of the module, and the clock that all times are told by.");
+	print_family(out, "info", "gauge", "Version of the module, and clock source of the kernel.");
 	fprintf(out, "sched_tick_info{version=\"%s\",clocksource=\"%s\"} 1\n", texts[0], texts[1]);
 }
 
-static void print_all(FILE *out, const struct ticker *list, size_t count)
+struct tickers {
+	const struct ticker *list;
+	size_t count;
+};
+
+static void print_all(FILE *out, const void *data)
 {
+	const struct tickers *tickers = data;
+	const struct ticker *list = tickers->list;
+	size_t count = tickers->count;
+
 	print_info(out);
 	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
 		print_family(out, families[i].name, families[i].type, families[i].help);
@@ -149,74 +159,35 @@ static void print_all(FILE *out, const struct ticker *list, size_t count)
 				fprintf(out, "%" PRIu64 "\n", value);
 		}
 	}
-	print_family(out, "lateness_seconds", "histogram", "From the deadline until the tick ran.");
+	print_family(out, "lateness_seconds", "histogram", "Delay from the deadline to the start of the tick.");
 	for (size_t j = 0; j < count; j++)
 		print_histogram(out, "lateness_seconds", list[j].name, &list[j].stat.lateness);
 	print_family(out, "timer_lateness_seconds", "histogram",
-		     "The part of it until the timer's interrupt ran.");
+		     "Delay from the deadline to the timer interrupt, a part of the lateness.");
 	for (size_t j = 0; j < count; j++)
 		print_histogram(out, "timer_lateness_seconds", list[j].name, &list[j].stat.timer_lateness);
 }
 
-/* Write a new file beside it and rename that: a reader has the old file or the new one. */
-static int replace_file(const char *path, const struct ticker *list, size_t count)
-{
-	char temporary[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int directory = slash ? slash - path + 1 : 0, fd, failed;
-	FILE *out;
-
-	/* Its name must not end in .prom, or the collector would read it. */
-	if (snprintf(temporary, sizeof(temporary), "%.*s.%s.XXXXXX", directory, path, path + directory) >=
-	    (int)sizeof(temporary)) {
-		warnx("%s: the path is too long", path);
-		return STATUS_FAILED;
-	}
-	fd = mkstemp(temporary);
-	if (fd < 0) {
-		warn("%.*s: the directory can't be written to", directory ? directory : 1, directory ? path : ".");
-		return STATUS_FAILED;
-	}
-	out = fdopen(fd, "w");
-	if (!out)
-		err(STATUS_FAILED, "memory");
-	print_all(out, list, count);
-	failed = fchmod(fd, 0644);
-	failed |= fflush(out) || ferror(out);
-	if (failed)
-		warn("%s", path);
-	failed |= fclose(out);
-	if (!failed && rename(temporary, path)) {
-		warn("%s", path);
-		failed = true;
-	}
-	if (failed) {
-		unlink(temporary);
-		return STATUS_FAILED;
-	}
-	return STATUS_DONE;
-}
-
-/* Write to a device, a pipe or whatever else can't be replaced. */
-static int write_in_place(const char *path, const struct ticker *list, size_t count)
+/* Write to a device or a pipe, which must not be replaced. */
+static int write_in_place(const char *path, const struct tickers *tickers)
 {
 	int fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
-	bool good;
+	bool written;
 
 	if (!out) {
 		warn("%s", path);
 		return STATUS_FAILED;
 	}
-	print_all(out, list, count);
-	good = !fflush(out) && !ferror(out);
-	if (!good)
+	print_all(out, tickers);
+	written = !fflush(out) && !ferror(out);
+	if (!written)
 		warn("%s", path);
 	fclose(out);
-	return good ? STATUS_DONE : STATUS_FAILED;
+	return written ? STATUS_DONE : STATUS_FAILED;
 }
 
-/* Put the next path of a link in place of it. */
+/* Read the path that a symbolic link points to. */
 static bool read_link(const char *path, char *next, size_t size)
 {
 	const char *slash = strrchr(path, '/');
@@ -233,13 +204,13 @@ static bool read_link(const char *path, char *next, size_t size)
 }
 
 /*
- * Follow links to their end, which need not exist: @mode is 0 then. A link of another user is not followed, it
- * might lead to what only root may write to; nor is one in /proc that stands for what has no path.
+ * Follow symbolic links to their end. @mode is 0 if that does not exist. A link of another user is not followed, because
+ * it could point to a file that only root may write; nor is a link in /proc to a file without a path.
  */
 static bool follow_links(char *path, mode_t *mode)
 {
 	for (int links = 0; links < 40; links++) {
-		struct stat status, there;
+		struct stat status, target;
 		char next[PATH_MAX];
 
 		*mode = 0;
@@ -250,7 +221,7 @@ static bool follow_links(char *path, mode_t *mode)
 			return true;
 		if (!read_link(path, next, sizeof(next)))
 			return false;
-		if (lstat(next, &there) && !stat(path, &status)) {
+		if (lstat(next, &target) && !stat(path, &status)) {
 			*mode = status.st_mode;
 			return true;
 		}
@@ -260,24 +231,25 @@ static bool follow_links(char *path, mode_t *mode)
 	return false;
 }
 
-static int write_file(const char *path, const struct ticker *list, size_t count)
+static int write_file(const char *path, const struct tickers *tickers)
 {
 	char target[PATH_MAX];
 	mode_t mode;
 
 	snprintf(target, sizeof(target), "%s", path);
 	if (follow_links(target, &mode)) {
-		if (!mode || S_ISREG(mode) || S_ISLNK(mode))
-			return replace_file(target, list, count);
-		if (!S_ISDIR(mode))
-			return write_in_place(target, list, count);
-		errno = EISDIR;
+		if (mode && !S_ISREG(mode) && !S_ISLNK(mode) && !S_ISDIR(mode))
+			return write_in_place(target, tickers);
+		if (!S_ISDIR(mode) && replace_file(target, 0644, print_all, tickers))
+			return STATUS_DONE;
+		if (S_ISDIR(mode))
+			errno = EISDIR;
 	}
 	warn("%s", path);
 	return STATUS_FAILED;
 }
 
-/* Where to, unless --output says it. */
+/* The path of the file without --file. */
 static int find_file(char *path, size_t size)
 {
 	int status = collector_find(path, size - sizeof("/" FILE_NAME));
@@ -288,34 +260,30 @@ static int find_file(char *path, size_t size)
 }
 
 static const struct option options[] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "output", required_argument, NULL, 'o' },
-	{ }
+	{ "file", required_argument, NULL, 'f' },
+	COMMON_OPTIONS
 };
 
 int command_export(int argc, char **argv)
 {
 	char *const all[] = { NULL };
 	char path[PATH_MAX] = "";
+	struct tickers tickers = { };
 	struct ticker *list = NULL;
-	size_t count;
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
-		if (option != 'o')
-			usage("export", option == 'h' ? STATUS_DONE : STATUS_USAGE);
-		if (snprintf(path, sizeof(path), "%s", optarg) >= (int)sizeof(path))
-			errx(STATUS_USAGE, "%s: the path is too long", optarg);
-	}
-	if (optind != argc)
-		usage("export", STATUS_USAGE);
+	while ((option = next_option(argc, argv, options)) != -1)
+		if (option == 'f' && (!*optarg || snprintf(path, sizeof(path), "%s", optarg) >= (int)sizeof(path)))
+			errx(STATUS_USAGE, "invalid file name '%.64s' (valid: 1 to %zu bytes)", optarg, sizeof(path) - 1);
+	expect_end(argv, optind);
 	status = *path ? STATUS_DONE : find_file(path, sizeof(path));
 	if (!status)
-		status = ticker_list(all, &list, &count);
+		status = ticker_list(all, &list, &tickers.count);
+	tickers.list = list;
 	if (!status && !strcmp(path, "-"))
-		print_all(stdout, list, count);
+		print_all(stdout, &tickers);
 	else if (!status)
-		status = write_file(path, list, count);
+		status = write_file(path, &tickers);
 	free(list);
 	return status;
 }

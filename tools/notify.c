@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wake-ups of pollers for as long as somebody waits. See notify.h.
+ * Keep notify set while a process waits. See notify.h.
  *
  * Each holder has a shared lock on a file in /run/sched-tick, one file for each
  * ticker. A holder that finds notify at 0 writes the inode number of notify to that
  * file before it sets notify. A holder that leaves tries to get the lock
- * exclusively. It gets it only if it is the last one, and then clears notify, if
- * the inode number is in the file.
+ * exclusively. It gets it only if it is the last one, and then clears notify if the
+ * inode number is in the file.
  *
- * A child process, the guard, leaves in the place of a holder that is killed. If the
- * guard is killed, too, the number stays in the file, and the last of the next
- * holders clears notify. A removed ticker's number never comes back, so what was
- * written about it does not affect a new ticker of the same name.
+ * A child process, the guard, does that for a holder that is killed. If the guard is
+ * killed as well, the number stays in the file, and the last of the next holders
+ * clears notify. The inode number of a removed ticker is not used again, so a file
+ * about a removed ticker does not affect a new one of the same name.
  */
 #include "notify.h"
 
@@ -33,7 +33,7 @@
 
 #define DIRECTORY "/run/sched-tick"
 
-/* Returns -1, with errno set, if there is no lock to be had. */
+/* Returns a file descriptor with the shared lock, or -1 and errno. */
 static int open_lock(const char *name)
 {
 	const char *root = getenv("SCHED_TICK_ROOT") ?: "";
@@ -59,23 +59,23 @@ static bool is_set(const char *name)
 	return !ticker_read(name, "notify", text, sizeof(text)) && *text == '1';
 }
 
-/* The inode number of a ticker's notify; 0: there is none. */
-static uint64_t inode(const char *name)
+/* The inode number of a ticker's notify, or 0. */
+static uint64_t notify_inode(const char *name)
 {
 	struct stat about;
 
 	return stat(ticker_path(name, "notify"), &about) ? 0 : about.st_ino;
 }
 
-/* Process and guard share the lock's open file: both may call this, in any order. */
-static void leave(const struct notify *notify)
+/* The process and its guard share the open file of the lock. Both may call this, in any order. */
+static void release_lock(const struct notify *notify)
 {
-	uint64_t ours = 0;
+	uint64_t number = 0;
 
-	/* If others share the lock this fails and drops our share. */
+	/* If others share the lock, this fails and releases our share. */
 	if (flock(notify->lock, LOCK_EX | LOCK_NB))
 		return;
-	if (pread(notify->lock, &ours, sizeof(ours), 0) == sizeof(ours) && ours == inode(notify->name) &&
+	if (pread(notify->lock, &number, sizeof(number), 0) == sizeof(number) && number == notify_inode(notify->name) &&
 	    is_set(notify->name))
 		ticker_write(notify->name, "notify", "0");
 	if (ftruncate(notify->lock, 0))
@@ -83,24 +83,24 @@ static void leave(const struct notify *notify)
 	flock(notify->lock, LOCK_UN);
 }
 
-static void guard(const struct notify *notify, int pipe_fd)
+static void run_guard(const struct notify *notify, int pipe_fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char byte;
 
 	setsid();
 	prctl(PR_SET_NAME, "notify-guard");
-	/* Whoever reads the output of the process is not to wait for the guard. */
+	/* A reader of the process's output must not wait for the guard. */
 	for (int fd = 0; fd <= 2; fd++)
 		if (fd != notify->lock && fd != pipe_fd)
 			dup2(null, fd);
 	while (read(pipe_fd, &byte, 1) < 0 && errno == EINTR)
 		;
-	leave(notify);
+	release_lock(notify);
 	_exit(STATUS_DONE);
 }
 
-/* No signal but SIGKILL ends the guard: all are blocked before it is there. */
+/* Only SIGKILL ends the guard: all signals are blocked before it is forked. */
 static void start_guard(struct notify *notify)
 {
 	sigset_t all, before;
@@ -114,7 +114,7 @@ static void start_guard(struct notify *notify)
 	pid = fork();
 	if (!pid) {
 		close(ends[1]);
-		guard(notify, ends[0]);
+		run_guard(notify, ends[0]);
 	}
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
@@ -126,12 +126,12 @@ static void start_guard(struct notify *notify)
 int notify_hold(struct notify *notify, const char *name)
 {
 	char text[8];
-	uint64_t ours;
+	uint64_t number;
 	int status, error;
 
 	*notify = (struct notify){ .name = name, .lock = -1, .alive = -1 };
 	if (!ticker_exists(name))
-		return ticker_complain(name, "wait", ENOENT);
+		return ticker_report(name, "wait", ENOENT);
 	notify->lock = open_lock(name);
 	error = errno;
 	if (notify->lock >= 0)
@@ -139,8 +139,8 @@ int notify_hold(struct notify *notify, const char *name)
 	status = ticker_read(name, "notify", text, sizeof(text));
 	if (status || *text == '1')
 		return status;
-	ours = inode(name);
-	if (notify->lock >= 0 && pwrite(notify->lock, &ours, sizeof(ours), 0) != sizeof(ours)) {
+	number = notify_inode(name);
+	if (notify->lock >= 0 && pwrite(notify->lock, &number, sizeof(number), 0) != sizeof(number)) {
 		error = errno;
 		notify_release(notify);
 	}
@@ -154,7 +154,7 @@ void notify_release(struct notify *notify)
 {
 	if (notify->lock < 0)
 		return;
-	leave(notify);
+	release_lock(notify);
 	close(notify->alive);
 	close(notify->lock);
 	notify->lock = -1;

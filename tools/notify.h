@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Wake-ups of pollers for as long as somebody waits: notify is set while it is
- * held and gets its old value back from the last holder.
+ * Keep notify set while a process waits. The last process that waits restores the
+ * old value.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H
@@ -10,14 +10,14 @@
 
 struct notify {
 	const char *name;	/* of the ticker */
-	int lock;		/* shared by all holders; -1: notify may be cleared meanwhile */
-	int alive;		/* a pipe's end that is closed when this process ends */
+	int lock;		/* shared by all waiting processes; -1: notify may be cleared meanwhile */
+	int alive;		/* the end of a pipe; it is closed when this process exits */
 };
 
-/* Set notify of a ticker and hold it; returns an exit status. */
+/* Set notify of a ticker and hold it. Returns an exit status. */
 int notify_hold(struct notify *notify, const char *name);
 
-/* Let go of it, after notify_hold() whatever that returned. The end of the process does so, too. */
+/* Release it, also after notify_hold() failed. The exit of the process has the same effect. */
 void notify_release(struct notify *notify);
 
 #endif

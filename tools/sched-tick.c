@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sched-tick(8): which command.
+ * sched-tick(8): the table of commands, and their help texts.
  */
 #include <err.h>
 #include <stdio.h>
@@ -9,105 +9,175 @@
 
 #include "commands.h"
 #include "sysfs.h"
+#include "table.h"
 
-#define TABLE_HELP \
-	"  -J, --json             as JSON; times are numbers of nanoseconds, shares of one\n" \
-	"  -r, --raw              one space between columns, none within\n"
+#define JSON_HELP	" -J, --json               use the JSON output format\n"
+#define RAW_HELP	" -r, --raw                use the raw output format\n"
+#define NOHEADINGS_HELP	" -n, --noheadings         don't print headings\n"
+#define OUTPUT_HELP	" -o, --output COLUMNS     output columns, separated by commas; '+' in front of the first adds to\n" \
+			"                            the default ones\n"
+#define COMMON_HELP \
+	"\n" \
+	" -h, --help               display this help\n" \
+	" -V, --version            display version\n"
 
-#define COLUMNS_HELP \
-	"  -o, --output COLUMNS   which, with commas between; with a + first, besides the usual ones:\n" \
-	"                         NAME ENABLED PERIOD TICKS MISSED STALLS MEAN P99 MAX\n" \
-	"                         TIMER-MEAN TIMER-P99 TIMER-MAX\n"
+#define SETTINGS_HELP \
+	"\n" \
+	"Settings:\n" \
+	" period=TIME              time from one deadline to the next: 1ms to 2147483647ms\n" \
+	" phase=none|TIME          offset of the deadlines from multiples of the period\n" \
+	" timer=hrtimer|wheel      the kernel timer that queues the tick\n" \
+	" clock=monotonic|boottime|realtime\n" \
+	"                          the clock of the deadlines\n" \
+	" cpu=any|NUMBER           the CPU that runs the tick\n" \
+	" notify=yes|no            whether each tick wakes poll(2)\n" \
+	" stall=off|TIME           report a tick that is overdue by more than this\n" \
+	" enabled=yes|no           whether the ticker runs\n" \
+	"\n" \
+	"TIME is a number and ns, us, ms, s, min, h or d, such as 250ms.\n"
 
-#define KEYS_HELP \
-	"KEY=VALUE: period=250ms phase=none timer=hrtimer clock=monotonic cpu=any notify=no stall=off enabled=yes\n"
-
-static const struct {
+static const struct command {
 	const char *name;
 	command_fn *run;
-	const char *arguments;
-	const char *what;
+	const char *synopsis;
+	const char *summary;
 	const char *options;
+	const char *more;
+	bool has_columns;
 } commands[] = {
-	{ "list", command_list, "[options] [NAME...]", "all tickers in a table",
-	  TABLE_HELP
-	  "  -n, --noheadings       without the first line\n"
-	  COLUMNS_HELP },
-	{ "show", command_show, "[options] NAME", "all there is to know of one", TABLE_HELP },
-	{ "create", command_create, "NAME [KEY=VALUE...]", "make one; it runs if enabled=yes is given", KEYS_HELP },
-	{ "set", command_set, "NAME KEY=VALUE...", "change settings of one", KEYS_HELP },
-	{ "delete", command_delete, "NAME", "end one", "" },
-	{ "wait", command_wait, "NAME [-n COUNT] [-- COMMAND...]", "sleep until it ticks",
-	  "  -n, --count COUNT      how many ticks (1; with a command, without end)\n" },
-	{ "watch", command_watch, "[options] [NAME...]", "a live table",
-	  "  -d, --delay TIME       how long from look to look (1s)\n"
-	  "  -n, --count COUNT      how many looks (without end)\n"
-	  "  -b, --batch            one after the other, the screen is not cleared\n"
-	  TABLE_HELP
-	  "      --noheadings       without the first line\n"
-	  COLUMNS_HELP },
-	{ "check", command_check, "[options] [NAME...]", "hold them against thresholds",
-	  "  -l, --lateness TIME    what is late (100ms): 1, 2 or 5 in any decade from 1us to 100s\n"
-	  "  -p, --late SHARE%      how many ticks may be (0.1%)\n"
-	  "  -m, --missed SHARE%    how many periods may be without a tick (1%)\n"
-	  "  -w, --wait TIME        how long to look whether a worker is stuck (2s)\n"
-	  "  -q, --quiet            the exit status says it\n"
-	  "      --nagios           as a monitoring plugin\n"
-	  TABLE_HELP
-	  "  -n, --noheadings       without the first line\n" },
-	{ "export", command_export, "[options]", "metrics for the node exporter's textfile collector",
-	  "  -o, --output FILE      where to (the directory of a node exporter, or a usual one); - is stdout\n" },
-	{ "apply", command_apply, "[options] [FILE...]", "make tickers as /etc/sched-tick.d says",
-	  "  -q, --quiet            do not say what is changed\n" },
+	{ "list", command_list, "[options] [NAME...]", "List tickers with their counts and lateness.",
+	  JSON_HELP
+	  NOHEADINGS_HELP
+	  OUTPUT_HELP
+	  RAW_HELP, "", true },
+	{ "show", command_show, "[options] NAME", "Show the settings, counts and histograms of one ticker.",
+	  JSON_HELP
+	  RAW_HELP
+	  "     --settings           print only the settings, as 'set' and 'create' take them\n", "" },
+	{ "create", command_create, "NAME [KEY=VALUE...]",
+	  "Create a ticker. It is disabled unless enabled=yes is given.", "", SETTINGS_HELP },
+	{ "set", command_set, "NAME KEY=VALUE...", "Change settings of a ticker.", "", SETTINGS_HELP },
+	{ "delete", command_delete, "NAME", "Remove a ticker.", "", "" },
+	{ "wait", command_wait, "[options] NAME [-- COMMAND [ARGUMENT...]]",
+	  "Sleep until the next tick, or run a command at every tick.",
+	  " -c, --count COUNT        number of ticks (default: 1; with a COMMAND: no limit)\n",
+	  "\n"
+	  "COMMAND finds the counter in SCHED_TICK_COUNTER, and the number of ticks since its\n"
+	  "last run in SCHED_TICK_TICKS. The first COMMAND that fails ends the loop; its exit\n"
+	  "status is passed on.\n" },
+	{ "watch", command_watch, "[options] [NAME...]", "Show the ticks of each interval, again and again.",
+	  " -b, --batch              append each sample instead of clearing the screen\n"
+	  " -c, --count COUNT        number of samples (default: no limit)\n"
+	  " -d, --delay TIME         length of an interval (default: 1s)\n"
+	  JSON_HELP
+	  NOHEADINGS_HELP
+	  OUTPUT_HELP
+	  RAW_HELP, "", true },
+	{ "check", command_check, "[options] [NAME...]",
+	  "Compare tickers with thresholds, over the time since the previous check.",
+	  JSON_HELP
+	  " -l, --max-late SHARE     highest share of late ticks (default: 0.1%)\n"
+	  " -m, --max-missed SHARE   highest share of missed periods (default: 1%)\n"
+	  NOHEADINGS_HELP
+	  " -q, --quiet              print nothing; use the exit status\n"
+	  RAW_HELP
+	  " -s, --since-start        check the whole life of each ticker\n"
+	  " -t, --threshold TIME     a tick later than this is late (default: 100ms);\n"
+	  "                            1, 2 or 5 times a power of ten, from 1us to 100s\n"
+	  " -w, --wait TIME          take two samples TIME apart and check the time between them\n"
+	  "     --nagios             print one line and exit as a monitoring plugin\n"
+	  "     --state-dir DIR      directory of the samples of the previous check\n", "" },
+	{ "export", command_export, "[options]", "Write metrics for the textfile collector of the node exporter.",
+	  " -f, --file FILE          output file; '-' is standard output (default: sched_tick.prom in the\n"
+	  "                            directory of the collector)\n", "" },
+	{ "apply", command_apply, "[options] [FILE...]",
+	  "Create and change tickers as files specify: FILE, or /etc/sched-tick.d/*.conf.",
+	  " -q, --quiet              don't print the changes\n", "" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-static void usage_all(FILE *to)
+static void print_program_help(void)
 {
-	fprintf(to, "Usage: sched-tick COMMAND ...\n\n");
+	printf("\nUsage:\n sched-tick [COMMAND] [options] [arguments]\n\n"
+	       "Create, configure, watch and check kernel tickers.\n\nCommands:\n");
 	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s%-34s%s\n", commands[i].name, commands[i].arguments, commands[i].what);
-	fprintf(to, "\n" KEYS_HELP "sched-tick COMMAND --help and sched-tick(8) have the rest.\n");
+		printf(" %-8s%s%s\n", commands[i].name, commands[i].summary, i ? "" : " The default command.");
+	printf(" help    Display this help, or the help of a command.\n\nOptions:\n"
+	       " -h, --help      display this help, or after a COMMAND its help\n"
+	       " -V, --version   display version\n\nFor more details see sched-tick(8).\n");
 }
 
-void usage(const char *command, int status)
+static const struct command *find_command(const char *name)
 {
-	FILE *to = status ? stderr : stdout;
-
 	for (size_t i = 0; i < COMMANDS; i++)
-		if (!strcmp(commands[i].name, command))
-			fprintf(to, "Usage: sched-tick %s %s\n%s\n%s", command, commands[i].arguments,
-				commands[i].what, commands[i].options);
-	exit(status);
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static const struct command *expect_command(const char *name)
+{
+	const struct command *command = find_command(name);
+	char valid[128];
+	size_t length = 0;
+
+	if (command)
+		return command;
+	for (size_t i = 0; i < COMMANDS; i++)
+		length += snprintf(valid + length, sizeof(valid) - length, "%s, ", commands[i].name);
+	errx(STATUS_USAGE, "unknown command '%s' (valid: %shelp)", name, valid);
+}
+
+const char *command_synopsis(const char *command)
+{
+	return find_command(command)->synopsis;
+}
+
+void command_help(const char *name)
+{
+	const struct command *command = find_command(name);
+
+	printf("\nUsage:\n sched-tick %s %s\n\n%s\n\nOptions:\n%s%s%s", name, command->synopsis, command->summary,
+	       command->options, *command->options ? COMMON_HELP : strchr(COMMON_HELP, ' '), command->more);
+	if (command->has_columns)
+		table_print_columns(stdout);
+	printf("\nFor more details see sched-tick(8).\n");
+	exit(STATUS_DONE);
+}
+
+void command_version(void)
+{
+	puts("sched-tick " VERSION);
+	exit(STATUS_DONE);
+}
+
+/* Run a command, and report output that could not be written. */
+static int run(const struct command *command, int argc, char **argv)
+{
+	int status = command->run(argc, argv);
+
+	if (fflush(stdout) || ferror(stdout))
+		err(STATUS_FAILED, "standard output");
+	return status;
 }
 
 int main(int argc, char **argv)
 {
-	if (argc < 2) {
-		usage_all(stderr);
-		return STATUS_USAGE;
-	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-		usage_all(stdout);
-		return STATUS_DONE;
-	}
-	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
-		puts("sched-tick " VERSION);
-		return STATUS_DONE;
-	}
-	for (size_t i = 0; i < COMMANDS; i++) {
-		int status;
+	const char *word = argc > 1 ? argv[1] : "list";
 
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		status = commands[i].run(argc - 1, argv + 1);
-		/* What could not be printed was not said. */
-		if (fflush(stdout) || ferror(stdout))
-			err(STATUS_FAILED, "standard output");
-		return status;
+	if (!strcmp(word, "--version") || !strcmp(word, "-V"))
+		command_version();
+	if (!strcmp(word, "help") && argc > 2)
+		command_help(expect_command(argv[2])->name);
+	if (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h")) {
+		print_program_help();
+		return STATUS_DONE;
 	}
-	warnx("%s: no such command", argv[1]);
-	usage_all(stderr);
-	return STATUS_USAGE;
+	/* Without a command, options are those of list. */
+	if (argc < 2 || *word == '-') {
+		argv[0] = "list";
+		return run(&commands[0], argc, argv);
+	}
+	return run(expect_command(word), argc - 1, argv + 1);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What can be set of a ticker. See settings.h.
+ * The settings of a ticker. See settings.h.
  */
 #include "settings.h"
 
@@ -13,42 +13,63 @@
 
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
-enum kind { DURATION, SWITCH, TIMER, CLOCK, CPU };
+enum kind { DURATION, SWITCH, CHOICE, CPU };
 
 static const struct {
 	const char *key;
 	const char *file;
 	enum kind kind;
-	const char *none;	/* a word for the value below all others */
-	int least;		/* what that value is; for a duration the least one, in ms */
+	const char *valid;	/* in error messages; of a choice exactly the words, separated by ", " */
+	const char *none;	/* the word for the lowest value, if there is one */
+	int lowest;		/* of a duration in ms */
 } table[SETTINGS] = {
-	[SETTING_PERIOD]	= { "period", "period_ms", DURATION, NULL, 1 },
-	[SETTING_PHASE]		= { "phase", "phase_ms", DURATION, "none", -1 },
-	[SETTING_TIMER]		= { "timer", "timer", TIMER },
-	[SETTING_CLOCK]		= { "clock", "clock", CLOCK },
-	[SETTING_CPU]		= { "cpu", "cpu", CPU, "any", -1 },
-	[SETTING_NOTIFY]	= { "notify", "notify", SWITCH },
-	[SETTING_STALL]		= { "stall", "stall_ms", DURATION, "off", 0 },
-	[SETTING_ENABLED]	= { "enabled", "enabled", SWITCH },
+	[SETTING_PERIOD]	= { "period", "period_ms", DURATION, "1ms to 2147483647ms, such as 250ms, 10s or 1h",
+				    NULL, 1 },
+	[SETTING_PHASE]		= { "phase", "phase_ms", DURATION, "none, or 0 to 2147483647ms, such as 250ms or 3h",
+				    "none", -1 },
+	[SETTING_TIMER]		= { "timer", "timer", CHOICE, "hrtimer, wheel" },
+	[SETTING_CLOCK]		= { "clock", "clock", CHOICE, "monotonic, boottime, realtime" },
+	[SETTING_CPU]		= { "cpu", "cpu", CPU, "any, or the number of a CPU", "any", -1 },
+	[SETTING_NOTIFY]	= { "notify", "notify", SWITCH, "yes, no" },
+	[SETTING_STALL]		= { "stall", "stall_ms", DURATION, "off, or 1ms to 2147483647ms, such as 500ms or 10s",
+				    "off", 0 },
+	[SETTING_ENABLED]	= { "enabled", "enabled", SWITCH, "yes, no" },
 };
+
+static const struct {
+	const char *name;
+	uint64_t ns;
+} units[] = {
+	{ "d", 86400000 * NSEC_PER_MSEC }, { "h", 3600000 * NSEC_PER_MSEC }, { "min", 60000 * NSEC_PER_MSEC },
+	{ "s", 1000 * NSEC_PER_MSEC }, { "ms", NSEC_PER_MSEC }, { "us", 1000 }, { "ns", 1 },
+};
+
+#define UNITS (sizeof(units) / sizeof(*units))
+
+const char *setting_key(enum setting setting)
+{
+	return table[setting].key;
+}
 
 const char *setting_file(enum setting setting)
 {
 	return table[setting].file;
 }
 
+const char *settings_keys(void)
+{
+	static char keys[128];
+	size_t length = 0;
+
+	for (int i = 0; i < SETTINGS; i++)
+		length += snprintf(keys + length, sizeof(keys) - length, "%s%s", i ? ", " : "", table[i].key);
+	return keys;
+}
+
 bool parse_duration_ns(const char *text, uint64_t *ns)
 {
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = {
-		{ "ns", 1 }, { "us", 1000 }, { "ms", NSEC_PER_MSEC }, { "s", 1000 * NSEC_PER_MSEC },
-		{ "min", 60000 * NSEC_PER_MSEC }, { "h", 3600000 * NSEC_PER_MSEC },
-		{ "d", 86400000 * NSEC_PER_MSEC },
-	};
 	const char *at = text;
-	uint64_t whole = 0, part = 0, scale = 1, unit = 0;
+	uint64_t whole = 0, fraction = 0, scale = 1, unit = 0;
 
 	while (isdigit((unsigned char)*at) && whole < UINT64_MAX / 100)
 		whole = whole * 10 + (*at++ - '0');
@@ -58,117 +79,130 @@ bool parse_duration_ns(const char *text, uint64_t *ns)
 		const char *point = at++;
 
 		while (isdigit((unsigned char)*at) && scale < 1000000000) {
-			part = part * 10 + (*at++ - '0');
+			fraction = fraction * 10 + (*at++ - '0');
 			scale *= 10;
 		}
 		if (at == point + 1)
 			return false;
 	}
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+	for (size_t i = 0; i < UNITS; i++)
 		if (!strcmp(at, units[i].name))
 			unit = units[i].ns;
 	if (!unit || whole > UINT64_MAX / unit / 2)
 		return false;
-	*ns = whole * unit + part * (unit / scale) + part * (unit % scale) / scale;
+	*ns = whole * unit + fraction * (unit / scale) + fraction * (unit % scale) / scale;
 	return true;
 }
 
-static const char *take_duration(char *text, size_t size, int least, const char *value)
+/* Format a number of milliseconds without loss, in the largest unit that divides it. */
+static void format_duration(uint64_t ms, char *text, size_t size)
+{
+	uint64_t ns = ms * NSEC_PER_MSEC;
+	size_t i = 0;
+
+	while (ns % units[i].ns)
+		i++;
+	snprintf(text, size, "%llu%s", (unsigned long long)(ns / units[i].ns), ns ? units[i].name : "");
+}
+
+static bool parse_duration(char *text, int lowest, const char *value)
 {
 	uint64_t ns;
 
 	if (!strcmp(value, "0"))
 		ns = 0;
 	else if (!parse_duration_ns(value, &ns))
-		return "not a length of time with its unit, such as 250ms, 10s or 1h";
-	if (ns % NSEC_PER_MSEC)
-		return "not a whole number of milliseconds";
-	if (ns / NSEC_PER_MSEC > INT32_MAX)
-		return "too long: 2147483647ms is the most";
-	if ((int64_t)(ns / NSEC_PER_MSEC) < least)
-		return "too short: 1ms is the least";
-	snprintf(text, size, "%d", (int)(ns / NSEC_PER_MSEC));
-	return NULL;
+		return false;
+	if (ns % NSEC_PER_MSEC || ns / NSEC_PER_MSEC > INT32_MAX || (int64_t)(ns / NSEC_PER_MSEC) < lowest)
+		return false;
+	snprintf(text, SETTING_SIZE, "%d", (int)(ns / NSEC_PER_MSEC));
+	return true;
 }
 
-static const char *take_switch(char *text, size_t size, const char *value)
+static bool parse_switch(char *text, const char *value)
 {
 	static const char *const words[] = { "0", "1", "no", "yes", "off", "on", "n", "y", "false", "true" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (strcmp(value, words[i]))
 			continue;
-		snprintf(text, size, "%d", (int)(i & 1));
-		return NULL;
+		snprintf(text, SETTING_SIZE, "%d", (int)(i & 1));
+		return true;
 	}
-	return "neither yes nor no";
+	return false;
 }
 
-static const char *take_clock(char *text, size_t size, const char *value)
+static bool parse_choice(char *text, const char *words, const char *value)
 {
-	if (strcmp(value, "monotonic") && strcmp(value, "boottime") && strcmp(value, "realtime"))
-		return "none of monotonic, boottime, realtime";
-	snprintf(text, size, "%s", value);
-	return NULL;
+	for (const char *word = words; *word; word += strspn(word, ", ")) {
+		size_t length = strcspn(word, ",");
+
+		if (strlen(value) == length && !strncmp(word, value, length)) {
+			snprintf(text, SETTING_SIZE, "%s", value);
+			return true;
+		}
+		word += length;
+	}
+	return false;
 }
 
-static const char *take_timer(char *text, size_t size, const char *value)
-{
-	if (strcmp(value, "hrtimer") && strcmp(value, "wheel"))
-		return "none of hrtimer, wheel";
-	snprintf(text, size, "%s", value);
-	return NULL;
-}
-
-static const char *take_cpu(char *text, size_t size, const char *value)
+static bool parse_cpu(char *text, const char *value)
 {
 	size_t length = strspn(value, "0123456789");
 
 	if (!length || length > 6 || value[length])
-		return "neither the number of a CPU nor any";
-	snprintf(text, size, "%d", atoi(value));
-	return NULL;
+		return false;
+	snprintf(text, SETTING_SIZE, "%d", atoi(value));
+	return true;
 }
 
-const char *settings_take(struct settings *settings, const char *key, const char *value)
+static bool parse_value(enum setting setting, char *text, const char *value)
+{
+	char lowest[SETTING_SIZE];
+
+	snprintf(lowest, sizeof(lowest), "%d", table[setting].lowest);
+	if (table[setting].none && (!strcmp(value, table[setting].none) || !strcmp(value, lowest))) {
+		strcpy(text, lowest);
+		return true;
+	}
+	switch (table[setting].kind) {
+	case DURATION:
+		return parse_duration(text, table[setting].lowest, value);
+	case SWITCH:
+		return parse_switch(text, value);
+	case CHOICE:
+		return parse_choice(text, table[setting].valid, value);
+	case CPU:
+		return parse_cpu(text, value);
+	}
+	return false;
+}
+
+bool settings_parse(struct settings *settings, const char *key, const char *value, char *error, size_t size)
 {
 	for (int i = 0; i < SETTINGS; i++) {
-		char *text = settings->text[i];
-		size_t size = sizeof(settings->text[i]);
-
 		if (strcmp(key, table[i].key))
 			continue;
-		if (table[i].none && !strcmp(value, table[i].none)) {
-			snprintf(text, size, "%d", table[i].least);
-			return NULL;
-		}
-		switch (table[i].kind) {
-		case DURATION:
-			return take_duration(text, size, table[i].least, value);
-		case SWITCH:
-			return take_switch(text, size, value);
-		case TIMER:
-			return take_timer(text, size, value);
-		case CLOCK:
-			return take_clock(text, size, value);
-		case CPU:
-			return take_cpu(text, size, value);
-		}
+		if (parse_value(i, settings->text[i], value))
+			return true;
+		snprintf(error, size, "invalid %s '%.32s' (valid: %s)", key, value, table[i].valid);
+		return false;
 	}
-	return "no such setting: period, phase, timer, clock, cpu, notify, stall and enabled are";
+	snprintf(error, size, "unknown setting '%.32s' (valid: %s)", key, settings_keys());
+	return false;
 }
 
-const char *settings_check(const struct settings *settings)
+bool settings_check(const struct settings *settings, char *error, size_t size)
 {
 	const char *period = settings->text[SETTING_PERIOD], *phase = settings->text[SETTING_PHASE];
+	char texts[2][SETTING_SIZE];
 
-	return *period && *phase && atoi(phase) >= atoi(period) ?
-		"the phase has to be shorter than the period" : NULL;
-}
-
-bool setting_is_switch(enum setting setting)
-{
-	return table[setting].kind == SWITCH;
+	if (!*period || !*phase || atoi(phase) < atoi(period))
+		return true;
+	setting_format(SETTING_PHASE, phase, texts[0], sizeof(texts[0]));
+	setting_format(SETTING_PERIOD, period, texts[1], sizeof(texts[1]));
+	snprintf(error, size, "invalid phase '%s' (valid: less than the period, %s)", texts[0], texts[1]);
+	return false;
 }
 
 int setting_read(const char *ticker, enum setting setting, char *text, size_t size)
@@ -187,38 +221,52 @@ int setting_read(const char *ticker, enum setting setting, char *text, size_t si
 	return status;
 }
 
+void setting_format(enum setting setting, const char *kernel_text, char *text, size_t size)
+{
+	if (table[setting].none && atoi(kernel_text) == table[setting].lowest)
+		snprintf(text, size, "%s", table[setting].none);
+	else if (table[setting].kind == DURATION)
+		format_duration(strtoull(kernel_text, NULL, 10), text, size);
+	else if (table[setting].kind == SWITCH)
+		snprintf(text, size, "%s", *kernel_text == '1' ? "yes" : "no");
+	else
+		snprintf(text, size, "%s", kernel_text);
+}
+
 static int write_one(const char *ticker, enum setting setting, const char *text, bool verbose)
 {
 	int status = ticker_write(ticker, table[setting].file, text);
+	char value[SETTING_SIZE];
 
-	if (!status && verbose)
-		printf("%s: %s = %s\n", ticker, table[setting].file, text);
+	if (!status && verbose) {
+		setting_format(setting, text, value, sizeof(value));
+		printf("%s: %s=%s\n", ticker, table[setting].key, value);
+	}
 	return status;
 }
 
 int settings_apply(const struct settings *settings, const char *ticker, bool verbose)
 {
-	char is[SETTINGS][16] = { };
+	char current[SETTINGS][SETTING_SIZE] = { };
 	const char *period = settings->text[SETTING_PERIOD], *enabled = settings->text[SETTING_ENABLED];
 	int status = STATUS_DONE;
 
 	for (int i = 0; i < SETTINGS && !status; i++)
 		if (*settings->text[i] || i == SETTING_PHASE)
-			status = setting_read(ticker, i, is[i], sizeof(is[i]));
+			status = setting_read(ticker, i, current[i], sizeof(current[i]));
 
-	/* What is to be off is so before anything else changes, what is to be on when all has. */
-	if (!status && !strcmp(enabled, "0") && strcmp(is[SETTING_ENABLED], enabled))
+	/* Disable before anything else changes, and enable when everything else has changed. */
+	if (!status && !strcmp(enabled, "0") && strcmp(current[SETTING_ENABLED], enabled))
 		status = write_one(ticker, SETTING_ENABLED, enabled, verbose);
-	/* The kernel takes no period that is not above the phase. */
-	if (!status && *period && atoi(is[SETTING_PHASE]) >= atoi(period) &&
-	    *settings->text[SETTING_PHASE]) {
+	/* The kernel refuses a period that is not longer than the current phase. */
+	if (!status && *period && atoi(current[SETTING_PHASE]) >= atoi(period) && *settings->text[SETTING_PHASE]) {
 		status = write_one(ticker, SETTING_PHASE, "-1", verbose);
-		snprintf(is[SETTING_PHASE], sizeof(is[SETTING_PHASE]), "-1");
+		snprintf(current[SETTING_PHASE], sizeof(current[SETTING_PHASE]), "-1");
 	}
 	for (int i = 0; i < SETTINGS && !status; i++) {
 		const char *text = settings->text[i];
 
-		if (!*text || !strcmp(text, is[i]) || (i == SETTING_ENABLED && !strcmp(text, "0")))
+		if (!*text || !strcmp(text, current[i]) || (i == SETTING_ENABLED && !strcmp(text, "0")))
 			continue;
 		status = write_one(ticker, i, text, verbose);
 	}

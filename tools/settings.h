@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What can be set of a ticker, as people write it: period=250ms, enabled=yes.
+ * The settings of a ticker as users write them: period=250ms, enabled=yes.
  */
 #ifndef SETTINGS_H
 #define SETTINGS_H
@@ -21,29 +21,40 @@ enum setting {
 	SETTINGS
 };
 
-/* The text to be written to the file of each, empty where nothing is to be set. */
+#define SETTING_SIZE	16	/* the longest value with its null character fits */
+#define SETTINGS_ERROR	256	/* the longest error message fits */
+
+/* The text to write to the file of each setting; empty if the setting is not to be changed. */
 struct settings {
-	char text[SETTINGS][16];
+	char text[SETTINGS][SETTING_SIZE];
 };
 
-/* What the file in sysfs is called. */
+const char *setting_key(enum setting setting);
+
+/* The name of the file in sysfs. */
 const char *setting_file(enum setting setting);
 
-bool setting_is_switch(enum setting setting);
-
-/* What it is now, of a choice the one that is chosen; returns an exit status. */
+/* Read the current value as the kernel writes it, of a list the one in brackets. Returns an exit status. */
 int setting_read(const char *ticker, enum setting setting, char *text, size_t size);
 
-/* Take one key and value; returns why not, or NULL. */
-const char *settings_take(struct settings *settings, const char *key, const char *value);
+/* Format a value that the kernel wrote in the form that settings_parse() reads. */
+void setting_format(enum setting setting, const char *kernel_text, char *text, size_t size);
 
-/* Whether they go together; returns why not, or NULL. */
-const char *settings_check(const struct settings *settings);
+/* Store one key and value in @settings. Returns false, with a message in @error, if either is invalid. */
+bool settings_parse(struct settings *settings, const char *key, const char *value, char *error, size_t size);
 
-/* Write what differs from what is; returns an exit status. Says what it changes if verbose. */
+/* Returns false, with a message in @error, if the values contradict each other. */
+bool settings_check(const struct settings *settings, char *error, size_t size);
+
+/* List the keys, separated by commas. */
+const char *settings_keys(void);
+
+/* Write the values that differ from the current ones. Returns an exit status. Prints each change if @verbose. */
 int settings_apply(const struct settings *settings, const char *ticker, bool verbose);
 
-/* A length of time with its unit: 250ms, 1.5s, 5min, 2h, 1d. Returns whether it is one. */
+#define DURATION_VALID	"a number and ns, us, ms, s, min, h or d, such as 250ms or 1.5s"
+
+/* Parse a duration with its unit: 250ms, 1.5s, 5min, 2h, 1d. Returns false if @text is not one. */
 bool parse_duration_ns(const char *text, uint64_t *ns);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -21,8 +22,8 @@ const uint64_t lateness_bounds_ns[LATENESS_BOUNDS] = {
 	100000000000,
 };
 
-/* One number and the space behind it. strtoull() alone would take signs and more space. */
-static bool take(const char **at, uint64_t *value)
+/* Parse one number and the space after it. strtoull() alone would accept signs and more space. */
+static bool parse_number(const char **at, uint64_t *value)
 {
 	char *end;
 
@@ -42,7 +43,7 @@ static bool take(const char **at, uint64_t *value)
 
 #define FIELD(member) { offsetof(struct stat_line, member), sizeof(((struct stat_line *)0)->member) / sizeof(uint64_t) }
 
-/* The fields in their order. tests/test_static.py holds this against docs/ABI and src/attrs.c. */
+/* The fields in their order. tests/test_static.py compares this table with docs/ABI and src/attrs.c. */
 static const struct {
 	size_t offset;
 	size_t count;
@@ -70,13 +71,55 @@ bool stat_parse(const char *text, struct stat_line *stat)
 		uint64_t *values = (uint64_t *)((char *)stat + fields[i].offset);
 
 		for (size_t j = 0; j < fields[i].count; j++)
-			if (!take(&text, &values[j]))
+			if (!parse_number(&text, &values[j]))
 				return false;
 	}
-	while (take(&text, &later))
+	while (parse_number(&text, &later))
 		;
 	return stat->enabled <= 1 && stat->period_ms >= 1 && stat->period_ms <= INT32_MAX &&
 	       ((text[0] == '\n' && text[1] == '\0') || text[0] == '\0');
+}
+
+void stat_print(FILE *out, const struct stat_line *stat)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const uint64_t *values = (const uint64_t *)((const char *)stat + fields[i].offset);
+
+		for (size_t j = 0; j < fields[i].count; j++)
+			fprintf(out, "%s%" PRIu64, i || j ? " " : "", values[j]);
+	}
+	fputc('\n', out);
+}
+
+static bool lateness_follows(const struct lateness *now, const struct lateness *before)
+{
+	for (size_t i = 0; i < LATENESS_BUCKETS; i++)
+		if (now->histogram[i] < before->histogram[i])
+			return false;
+	return now->sum_ns >= before->sum_ns;
+}
+
+bool stat_follows(const struct stat_line *now, const struct stat_line *before)
+{
+	return now->counter >= before->counter && now->missed >= before->missed && now->stalls >= before->stalls &&
+	       lateness_follows(&now->lateness, &before->lateness) &&
+	       lateness_follows(&now->timer_lateness, &before->timer_lateness);
+}
+
+static void lateness_subtract(struct lateness *now, const struct lateness *before)
+{
+	for (size_t i = 0; i < LATENESS_BUCKETS; i++)
+		now->histogram[i] -= before->histogram[i];
+	now->sum_ns -= before->sum_ns;
+}
+
+void stat_subtract(struct stat_line *now, const struct stat_line *before)
+{
+	now->counter -= before->counter;
+	now->missed -= before->missed;
+	now->stalls -= before->stalls;
+	lateness_subtract(&now->lateness, &before->lateness);
+	lateness_subtract(&now->timer_lateness, &before->timer_lateness);
 }
 
 uint64_t lateness_count(const struct lateness *lateness)
@@ -116,4 +159,22 @@ uint64_t lateness_quantile_ns(const struct lateness *lateness, double share)
 			return lateness_bounds_ns[i];
 	}
 	return UINT64_MAX;
+}
+
+uint64_t lateness_highest_ns(const struct lateness *lateness)
+{
+	size_t i = LATENESS_BUCKETS;
+	uint64_t below;
+
+	while (i && !lateness->histogram[i - 1])
+		i--;
+	if (!i)
+		return 0;
+	below = i > 1 ? lateness_bounds_ns[i - 2] : 0;
+	/* After a reset max_ns may be lower than all values of this bucket. */
+	if (lateness->max_ns <= below)
+		return i == LATENESS_BUCKETS ? UINT64_MAX : lateness_bounds_ns[i - 1];
+	if (i == LATENESS_BUCKETS || lateness->max_ns < lateness_bounds_ns[i - 1])
+		return lateness->max_ns;
+	return lateness_bounds_ns[i - 1];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tickers as the kernel shows them. See sysfs.h.
+ * The tickers of the kernel and their files. See sysfs.h.
  */
 #include "sysfs.h"
 
@@ -23,7 +23,7 @@
 #define GID		"/sys/module/sched_tick/parameters/gid"
 #define MAX_RATE	"/sys/module/sched_tick/parameters/max_rate"
 
-/* Tests have trees of their own. */
+/* Tests put a tree of files in place of the kernel. */
 static const char *root(void)
 {
 	return getenv("SCHED_TICK_ROOT") ?: "";
@@ -53,7 +53,7 @@ const char *ticker_path(const char *name, const char *file)
 	return path;
 }
 
-static bool there(const char *path)
+static bool path_exists(const char *path)
 {
 	char full[PATH_MAX];
 
@@ -61,8 +61,8 @@ static bool there(const char *path)
 	return !access(full, F_OK);
 }
 
-/* The first line of a file that may be missing. */
-static bool first_line(const char *path, char *line, size_t size)
+/* Returns false if the file is missing or empty. */
+static bool read_first_line(const char *path, char *line, size_t size)
 {
 	char full[PATH_MAX];
 	FILE *file;
@@ -96,75 +96,73 @@ static bool module_is_built(void)
 	return false;
 }
 
-/* Whether the kernel takes only modules that are signed with a key it knows. */
+/* Whether the kernel loads only modules that are signed with a key it knows. */
 static bool signature_is_enforced(void)
 {
 	char line[64];
 
-	if (first_line("/sys/module/module/parameters/sig_enforce", line, sizeof(line)) && line[0] == 'Y')
+	if (read_first_line("/sys/module/module/parameters/sig_enforce", line, sizeof(line)) && line[0] == 'Y')
 		return true;
-	return first_line("/sys/kernel/security/lockdown", line, sizeof(line)) && !strstr(line, "[none]");
+	return read_first_line("/sys/kernel/security/lockdown", line, sizeof(line)) && !strstr(line, "[none]");
 }
 
-static int complain_not_loaded(void)
+static int report_not_loaded(void)
 {
 	struct utsname kernel;
 	char refused[PATH_MAX], failed[PATH_MAX], headers[PATH_MAX];
 
 	uname(&kernel);
-	/* Left by the packages' scripts: packaging/dkms. */
+	/* packaging/dkms writes these logs. */
 	snprintf(refused, sizeof(refused), "/var/lib/sched-tick-dkms/%s.log", kernel.release);
 	snprintf(failed, sizeof(failed), "/var/lib/sched-tick-dkms/%s.failed", kernel.release);
 	snprintf(headers, sizeof(headers), "/lib/modules/%s/build/include", kernel.release);
-	if (!module_is_built() && there(refused))
-		warnx("the module sched_tick is not loaded: it can't be built for this kernel (%s), %s says why",
+	if (!module_is_built() && path_exists(refused))
+		warnx("the module sched_tick is not loaded: it can't be built for this kernel (%s); see %s",
 		      kernel.release, refused);
-	else if (!module_is_built() && there(failed))
-		warnx("the module sched_tick is not loaded: the last build for this kernel (%s) failed, %s says why",
+	else if (!module_is_built() && path_exists(failed))
+		warnx("the module sched_tick is not loaded: the last build for this kernel (%s) failed; see %s",
 		      kernel.release, failed);
-	else if (!module_is_built() && !there(headers))
+	else if (!module_is_built() && !path_exists(headers))
 		warnx("the module sched_tick is not loaded: it is not built for this kernel (%s), whose headers are"
-		      " not installed: install linux-headers-%s, or kernel-devel-%s where packages are RPM's",
+		      " not installed: install linux-headers-%s, or kernel-devel-%s on an RPM-based system",
 		      kernel.release, kernel.release, kernel.release);
 	else if (!module_is_built())
-		warnx("the module sched_tick is not loaded, and there is none for this kernel (%s):"
-		      " `dkms status sched_tick` says more", kernel.release);
+		warnx("the module sched_tick is not loaded: it is not built for this kernel (%s);"
+		      " see `dkms status sched_tick`", kernel.release);
 	else if (signature_is_enforced())
-		warnx("the module sched_tick is not loaded. This kernel (Secure Boot, or module.sig_enforce) takes"
-		      " only modules that are signed with a key it knows, and may have refused it: sched-tick(8)"
-		      " has what to do");
+		warnx("the module sched_tick is not loaded: this kernel (Secure Boot, or module.sig_enforce) loads only"
+		      " modules that are signed with a key it knows; see SECURE BOOT in sched-tick(8)");
 	else
-		warnx("the module sched_tick is not loaded: `modprobe sched_tick`");
+		warnx("the module sched_tick is not loaded: load it with `modprobe sched_tick`");
 	return STATUS_MISSING;
 }
 
-int ticker_complain(const char *name, const char *what, int err)
+int ticker_report(const char *name, const char *what, int error)
 {
-	if (!there(SYSFS))
-		return complain_not_loaded();
-	if ((err == ENOENT || err == ENODEV) && !ticker_exists(name)) {
+	if (!path_exists(SYSFS))
+		return report_not_loaded();
+	if ((error == ENOENT || error == ENODEV) && !ticker_exists(name)) {
 		warnx("%s: no such ticker", name);
 		return STATUS_MISSING;
 	}
-	switch (err) {
+	switch (error) {
 	case EACCES:
 	case EPERM:
-		warnx("%s: %s: not permitted; only root, or who may write the ticker's files, may do that",
+		warnx("%s: %s: not permitted: root can do that, and for period_ms and enabled the group " TICKER_GROUP,
 		      name, what);
 		break;
 	case EBUSY:
-		warnx("%s: %s: another module has subscribed to it: `lsmod | grep sched_tick` names those that may",
-		      name, what);
+		warnx("%s: %s: another module has subscribed to the ticker; `lsmod | grep sched_tick` lists modules that"
+		      " can", name, what);
 		break;
 	case ENOSPC:
-		warnx("%s: %s: there are as many tickers as the module's parameter max_tickers allows", name,
-		      what);
+		warnx("%s: %s: there are as many tickers as the module parameter max_tickers allows", name, what);
 		break;
 	case EROFS:
-		warnx("%s: %s: /sys is read-only here, as in most containers", name, what);
+		warnx("%s: %s: /sys is read-only, as in most containers", name, what);
 		break;
 	default:
-		warnx("%s: %s: %s", name, what, strerror(err));
+		warnx("%s: %s: %s", name, what, strerror(error));
 	}
 	return STATUS_FAILED;
 }
@@ -173,36 +171,36 @@ int ticker_read(const char *name, const char *file, char *text, size_t size)
 {
 	int fd = open(ticker_path(name, file), O_RDONLY | O_CLOEXEC);
 	ssize_t length;
-	int err;
+	int error;
 
 	if (fd < 0)
-		return ticker_complain(name, file, errno);
+		return ticker_report(name, file, errno);
 	length = read(fd, text, size - 1);
-	err = errno;
+	error = errno;
 	close(fd);
 	if (length < 0)
-		return ticker_complain(name, file, err);
+		return ticker_report(name, file, error);
 	text[length] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	return STATUS_DONE;
 }
 
-/* Why the kernel refuses a value with ERANGE. */
-static int complain_range(const char *name, const char *file, const char *text)
+/* Report why the kernel refused a value with ERANGE. */
+static int report_out_of_range(const char *name, const char *file, const char *text)
 {
 	char phase[16], rate[16];
 
 	if (!strcmp(file, "cpu"))
-		warnx("%s: %s = %s: no CPU has that number", name, file, text);
+		warnx("%s: %s = %s: there is no such CPU", name, file, text);
 	else if (!strcmp(file, "phase_ms"))
-		warnx("%s: %s = %s: the phase has to be shorter than the period", name, file, text);
+		warnx("%s: %s = %s: the phase must be shorter than the period", name, file, text);
 	else if (!strcmp(file, "period_ms") && !ticker_read(name, "phase_ms", phase, sizeof(phase)) &&
 		 atoi(phase) >= atoi(text))
-		warnx("%s: %s = %s: the period has to be longer than phase_ms, which is %s", name, file, text, phase);
+		warnx("%s: %s = %s: the period must be longer than phase_ms, which is %s", name, file, text, phase);
 	else if ((!strcmp(file, "period_ms") || !strcmp(file, "enabled")) &&
-		 first_line(MAX_RATE, rate, sizeof(rate)))
-		warnx("%s: %s = %s: the sum of the rates of all enabled tickers would exceed max_rate, %.*s ticks per"
-		      " second; root can raise it in " MAX_RATE, name, file, text, (int)strcspn(rate, "\n"), rate);
+		 read_first_line(MAX_RATE, rate, sizeof(rate)))
+		warnx("%s: %s = %s: all enabled tickers together would exceed max_rate, %.*s ticks per second;"
+		      " root can raise it in " MAX_RATE, name, file, text, (int)strcspn(rate, "\n"), rate);
 	else
 		warnx("%s: %s = %s: out of range", name, file, text);
 	return STATUS_FAILED;
@@ -212,17 +210,17 @@ int ticker_write(const char *name, const char *file, const char *text)
 {
 	int fd = open(ticker_path(name, file), O_WRONLY | O_CLOEXEC);
 	char what[128];
-	int err = 0;
+	int error = 0;
 
 	snprintf(what, sizeof(what), "%s = %s", file, text);
 	if (fd < 0)
-		return ticker_complain(name, what, errno);
+		return ticker_report(name, what, errno);
 	if (write(fd, text, strlen(text)) < 0)
-		err = errno;
+		error = errno;
 	close(fd);
-	if (err == ERANGE)
-		return complain_range(name, file, text);
-	return err ? ticker_complain(name, what, err) : STATUS_DONE;
+	if (error == ERANGE)
+		return report_out_of_range(name, file, text);
+	return error ? ticker_report(name, what, error) : STATUS_DONE;
 }
 
 bool ticker_exists(const char *name)
@@ -230,7 +228,7 @@ bool ticker_exists(const char *name)
 	return !access(ticker_path(name, "stat"), F_OK);
 }
 
-static const char *birthplace(const char *name)
+static const char *configfs_path(const char *name)
 {
 	static char path[PATH_MAX];
 
@@ -238,33 +236,33 @@ static const char *birthplace(const char *name)
 	return path;
 }
 
-/* Say so if what failed did so because configfs is not mounted. */
-static bool lacks_configfs(const char *name, int error)
+/* Report that configfs is not mounted, if that is why an operation failed. */
+static bool configfs_is_missing(const char *name, int error)
 {
-	if (error != ENOENT || !there(SYSFS) || there(CONFIGFS))
+	if (error != ENOENT || !path_exists(SYSFS) || path_exists(CONFIGFS))
 		return false;
-	warnx("%s: configfs is not mounted: `mount -t configfs configfs /sys/kernel/config`", name);
+	warnx("%s: configfs is not mounted: mount it with `mount -t configfs configfs /sys/kernel/config`", name);
 	return true;
 }
 
 int ticker_create(const char *name)
 {
-	if (!mkdir(birthplace(name), 0755))
+	if (!mkdir(configfs_path(name), 0755))
 		return STATUS_DONE;
-	if (lacks_configfs(name, errno))
+	if (configfs_is_missing(name, errno))
 		return STATUS_FAILED;
 	if (errno == EEXIST) {
-		warnx("%s: there is such a ticker already", name);
+		warnx("%s: the ticker exists already", name);
 		return STATUS_FAILED;
 	}
-	return ticker_complain(name, "create", errno);
+	return ticker_report(name, "create", errno);
 }
 
 int ticker_delete(const char *name)
 {
-	if (!rmdir(birthplace(name)))
+	if (!rmdir(configfs_path(name)))
 		return STATUS_DONE;
-	return lacks_configfs(name, errno) ? STATUS_FAILED : ticker_complain(name, "delete", errno);
+	return configfs_is_missing(name, errno) ? STATUS_FAILED : ticker_report(name, "delete", errno);
 }
 
 int ticker_stat(const char *name, struct ticker *ticker)
@@ -277,22 +275,22 @@ int ticker_stat(const char *name, struct ticker *ticker)
 	snprintf(ticker->name, sizeof(ticker->name), "%s", name);
 	if (stat_parse(text, &ticker->stat))
 		return STATUS_DONE;
-	warnx("%s: stat is not what this version understands: is the module older than the tool?", name);
+	warnx("%s: unknown format of stat: is the module older than sched-tick?", name);
 	return STATUS_FAILED;
 }
 
-static int is_a_ticker(const struct dirent *entry)
+static int is_ticker(const struct dirent *entry)
 {
 	return ticker_name_valid(entry->d_name);
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
+static int compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Read one into the list; one of which the files are gone is no error if it was only found. */
-static int add(const char *name, bool named, struct ticker *list, size_t *count)
+/* Append a ticker to the list. That it was removed is an error only if the user named it. */
+static int append(const char *name, bool named, struct ticker *list, size_t *count)
 {
 	int status;
 
@@ -313,13 +311,14 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 
 	*list = NULL;
 	*count = 0;
-	if (!there(SYSFS))
-		return complain_not_loaded();
 	while (names[wanted])
-		wanted++;
+		if (!ticker_name_valid(names[wanted++]))
+			errx(STATUS_USAGE, TICKER_NAME_INVALID, names[wanted - 1]);
+	if (!path_exists(SYSFS))
+		return report_not_loaded();
 	if (!wanted) {
 		snprintf(tickers, sizeof(tickers), "%s" SYSFS "/tickers", root());
-		found = scandir(tickers, &entries, is_a_ticker, by_name);
+		found = scandir(tickers, &entries, is_ticker, compare_names);
 		if (found < 0)
 			found = 0;
 	}
@@ -329,12 +328,12 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 
 	status = STATUS_DONE;
 	for (size_t i = 0; i < wanted && !status; i++)
-		status = add(names[i], true, *list, count);
+		status = append(names[i], true, *list, count);
 	if (!wanted)
-		status = add(TICKER_DEFAULT, true, *list, count);
+		status = append(TICKER_DEFAULT, true, *list, count);
 	for (int i = 0; i < found; i++) {
 		if (!status)
-			status = add(entries[i]->d_name, false, *list, count);
+			status = append(entries[i]->d_name, false, *list, count);
 		free(entries[i]);
 	}
 	free(entries);
@@ -344,6 +343,14 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 		*count = 0;
 	}
 	return status;
+}
+
+const struct ticker *ticker_find(const struct ticker *list, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
 }
 
 static int grant_existing(gid_t gid)
@@ -358,9 +365,9 @@ static int grant_existing(gid_t gid)
 		const char *name = list[i / 2].name, *file = files[i % 2];
 		const char *path = ticker_path(name, file);
 
-		/* One may have gone since. */
+		/* The ticker may have been removed meanwhile. */
 		if ((chown(path, -1, gid) || chmod(path, 0664)) && errno != ENOENT)
-			status = ticker_complain(name, file, errno);
+			status = ticker_report(name, file, errno);
 	}
 	free(list);
 	return status;
@@ -371,17 +378,17 @@ int ticker_grant(void)
 	const struct group *group = getgrnam(TICKER_GROUP);
 	char path[PATH_MAX];
 	FILE *file;
-	bool good;
+	bool written;
 
-	if (!group || !there(GID))
+	if (!group || !path_exists(GID))
 		return STATUS_DONE;
-	/* First those to come, so that none is left out. */
+	/* Tickers created from now on first, so that none is missed in between. */
 	snprintf(path, sizeof(path), "%s" GID, root());
 	file = fopen(path, "we");
-	good = file && fprintf(file, "%u", group->gr_gid) > 0;
+	written = file && fprintf(file, "%u", group->gr_gid) > 0;
 	if (file)
-		good &= !fclose(file);
-	if (!good) {
+		written &= !fclose(file);
+	if (!written) {
 		warn("%s", path);
 		return STATUS_FAILED;
 	}

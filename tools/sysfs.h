@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tickers as the kernel shows them: which there are, and their files.
+ * The tickers of the kernel and their files.
  *
- * Functions that can fail say why on stderr and return an exit status.
+ * A function that fails prints the reason to stderr and returns an exit status.
  */
 #ifndef SYSFS_H
 #define SYSFS_H
@@ -12,13 +12,13 @@
 
 #include "stat.h"
 
-/* Exit statuses, as in sched-tick(8). */
+/* Exit statuses, documented in sched-tick(8). */
 enum {
 	STATUS_DONE = 0,
 	STATUS_FAILED = 1,
 	STATUS_USAGE = 2,
-	STATUS_MISSING = 3,	/* the module or the ticker */
-	STATUS_EXCEEDED = 4,	/* a threshold of check */
+	STATUS_MISSING = 3,	/* no module, or no such ticker */
+	STATUS_EXCEEDED = 4,	/* check: a threshold is exceeded */
 };
 
 #define TICKER_DEFAULT	"default"
@@ -30,13 +30,16 @@ struct ticker {
 	struct stat_line stat;
 };
 
-/* Whether the name is one that the kernel would take. */
+/* Whether the kernel accepts the name. */
 bool ticker_name_valid(const char *name);
 
-/* The path of a file of a ticker, for as long as until the next call. */
+/* The error message for another name. */
+#define TICKER_NAME_INVALID	"invalid name '%.64s' (valid: 1 to 32 of A-Z a-z 0-9 _ . -, without a dot in front)"
+
+/* The path of a file of a ticker. The next call overwrites it. */
 const char *ticker_path(const char *name, const char *file);
 
-/* One file, less the newline at its end. */
+/* Read and write one file; a newline at the end is cut off. */
 int ticker_read(const char *name, const char *file, char *text, size_t size);
 int ticker_write(const char *name, const char *file, const char *text);
 
@@ -47,18 +50,22 @@ int ticker_delete(const char *name);
 int ticker_stat(const char *name, struct ticker *ticker);
 
 /*
- * All of them, the default one first, then by name; or only those named. The
- * caller frees the list. One that goes while it is being read is left out.
+ * Read the tickers with these names, or all of them: the default one, then the
+ * others sorted by name. A ticker that is removed meanwhile is left out if it was
+ * not named. The caller frees the list.
  */
 int ticker_list(char *const *names, struct ticker **list, size_t *count);
 
+/* Find a ticker in a list. Returns NULL if it is not there. */
+const struct ticker *ticker_find(const struct ticker *list, size_t count, const char *name);
+
 /*
- * Let the group TICKER_GROUP, if there is one, write what starts, stops and paces
- * the tickers that are there and those to come.
+ * Let the group TICKER_GROUP, if it exists, write period_ms and enabled of all
+ * tickers, and of those created later.
  */
 int ticker_grant(void);
 
-/* Say what went wrong with a ticker, and why that is likely so; returns the exit status. */
-int ticker_complain(const char *name, const char *what, int err);
+/* Report the error @error of the operation or file @what of a ticker. Returns the exit status. */
+int ticker_report(const char *name, const char *what, int error);
 
 #endif

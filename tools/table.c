@@ -34,20 +34,22 @@ const char *human_ns(uint64_t ns, char *text, size_t size)
 	return text;
 }
 
-bool table_option(struct table_options *options, int option)
+void table_option(struct table_options *options, int option, const char *argument)
 {
 	switch (option) {
 	case 'J':
 		options->form = TABLE_JSON;
-		return true;
+		break;
 	case 'n':
 		options->headings = false;
-		return true;
+		break;
+	case 'o':
+		options->columns = argument;
+		table_check(options);
+		break;
 	case 'r':
 		options->form = TABLE_RAW;
-		return true;
-	default:
-		return false;
+		break;
 	}
 }
 
@@ -96,7 +98,8 @@ int table_emit(FILE *out, const struct table_options *options, const struct tabl
 
 		for (size_t j = 0; line && j < width; j++) {
 			cell(data, i, j, options->form, text, sizeof(text));
-			if (scols_line_set_data(line, j, text))
+			/* libsmartcols prints null for an empty number in JSON. */
+			if (scols_line_set_data(line, j, *text || options->form == TABLE_JSON ? text : "-"))
 				line = NULL;
 		}
 		if (!line)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables of tickers, for people, as JSON or raw.
+ * Tables of tickers: for people, as JSON and raw.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -17,40 +17,58 @@ enum table_form { TABLE_HUMAN, TABLE_JSON, TABLE_RAW };
 struct table_options {
 	enum table_form form;
 	bool headings;
-	const char *columns;	/* as given to --output; NULL: the usual ones */
+	const char *columns;	/* the argument of --output; NULL: the default columns */
 };
 
-/* Take -J, -n and -r, in this order --json, --noheadings and --raw; returns whether it is one of them. */
-bool table_option(struct table_options *options, int option);
+/* The options that commands with a table share. */
+#define TABLE_OPTIONS \
+	{ "json", no_argument, NULL, 'J' }, \
+	{ "noheadings", no_argument, NULL, 'n' }, \
+	{ "raw", no_argument, NULL, 'r' }
+#define TABLE_OUTPUT_OPTION \
+	{ "output", required_argument, NULL, 'o' }
+
+/* Store one of these options, with its argument. Options that are not of this kind are ignored. */
+void table_option(struct table_options *options, int option, const char *argument);
 
 enum table_type { TABLE_STRING, TABLE_NUMBER, TABLE_BOOLEAN };
 
-/* In JSON and raw, a length of time is a number of nanoseconds, and is called so. */
+/* In JSON and raw, a duration is a number of nanoseconds, and the column's name ends in _ns. */
 struct table_column {
 	const char *name;
 	const char *machine_name;
 	enum table_type type;
-	double width;		/* at least; below 1, a share of the terminal's */
+	double width;		/* minimum in characters; below 1, a share of the terminal's width */
+	const char *help;
 };
 
-/* The text of one cell. */
+/* Format one cell. An empty text means that there is no value: "-", and null in JSON. */
 typedef void table_cell_fn(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size);
 
-/* Print rows of these columns; returns an exit status. */
+/* Print rows of these columns. Returns an exit status. */
 int table_emit(FILE *out, const struct table_options *options, const struct table_column *columns, size_t width,
 	       table_cell_fn *cell, const void *data, size_t rows);
 
-/* The columns of tickers that the options name; returns an exit status. */
+/* Exit with STATUS_USAGE if the options name an unknown column. */
+void table_check(const struct table_options *options);
+
+/* Print the columns that the options name, of each ticker. Returns an exit status. */
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count);
+
+/* Print the names of all columns with a description of each, for help texts. */
+void table_print_columns(FILE *out);
 
 const char *table_boolean(bool value, enum table_form form);
 
-/* A length of time with three digits and its unit: 4.21us, 250ms. */
+/* Format a duration with three digits and its unit: 4.21us, 250ms. */
 const char *human_ns(uint64_t ns, char *text, size_t size);
 
 #define HUMAN_SIZE 24
 
-/* A bar for each bucket from the first to the last that is not empty, the longest as long as the terminal allows. */
+/* Mean of all ticks, in ns. Returns false if no tick was recorded. */
+bool lateness_mean_ns(const struct lateness *lateness, uint64_t *ns);
+
+/* Print a bar for each bucket from the first to the last one that is not empty. */
 void bars_print(FILE *out, const struct lateness *lateness);
 
 #endif

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wait: asleep in poll(2) until a ticker ticks, as often as is wanted.
+ * wait: sleep in poll(2) until a ticker ticks, and run a command at each tick.
  */
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <spawn.h>
@@ -17,14 +16,18 @@
 
 #include "commands.h"
 #include "notify.h"
+#include "options.h"
 #include "sysfs.h"
 
-/* How often to look where others may clear notify. */
-#define LOOK_MS 1000
+/* How often to read the counter if notify may be cleared meanwhile. */
+#define READ_INTERVAL_MS 1000
+
+/* Exit statuses of a command that could not be run, as those of env(1). */
+enum { COMMAND_NOT_EXECUTABLE = 126, COMMAND_NOT_FOUND = 127 };
 
 extern char **environ;
 
-/* The counter through an open file; false when the ticker is gone. */
+/* Read the counter. Returns false if the ticker was removed. */
 static bool read_counter(int fd, uint64_t *counter)
 {
 	char text[32];
@@ -39,7 +42,7 @@ static bool read_counter(int fd, uint64_t *counter)
 	return true;
 }
 
-/* Run the command; ticks that pass meanwhile are told the next one. Returns its exit status. */
+/* Run the command. Returns its exit status, or 128 plus the signal that killed it. */
 static int run(char **command, uint64_t counter, uint64_t ticks)
 {
 	char text[32];
@@ -53,18 +56,18 @@ static int run(char **command, uint64_t counter, uint64_t ticks)
 	error = posix_spawnp(&pid, *command, NULL, NULL, command, environ);
 	if (error) {
 		warnx("%s: %s", *command, strerror(error));
-		return STATUS_FAILED;
+		return error == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_EXECUTABLE;
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			err(STATUS_FAILED, "%s", *command);
-	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return STATUS_DONE;
-	if (WIFEXITED(status))
-		warnx("%s: exit status %d", *command, WEXITSTATUS(status));
-	else
+	if (WIFSIGNALED(status)) {
 		warnx("%s: killed by signal %d", *command, WTERMSIG(status));
-	return STATUS_FAILED;
+		return 128 + WTERMSIG(status);
+	}
+	if (WEXITSTATUS(status))
+		warnx("%s: exit status %d", *command, WEXITSTATUS(status));
+	return WEXITSTATUS(status);
 }
 
 static int wait_for_ticks(const char *name, int timeout_ms, uint64_t wanted, char **command)
@@ -75,14 +78,14 @@ static int wait_for_ticks(const char *name, int timeout_ms, uint64_t wanted, cha
 
 	poller.fd = open(ticker_path(name, "counter"), O_RDONLY | O_CLOEXEC);
 	if (poller.fd < 0)
-		return ticker_complain(name, "counter", errno);
+		return ticker_report(name, "counter", errno);
 	if (!read_counter(poller.fd, &seen))
-		return ticker_complain(name, "wait", ENODEV);
+		return ticker_report(name, "wait", ENODEV);
 	while (done < wanted) {
 		if (poll(&poller, 1, timeout_ms) < 0 && errno != EINTR)
 			err(STATUS_FAILED, "poll");
 		if (!read_counter(poller.fd, &counter))
-			return ticker_complain(name, "wait", ENODEV);
+			return ticker_report(name, "wait", ENODEV);
 		ticks = counter - seen;
 		seen = counter;
 		if (!ticks)
@@ -98,44 +101,28 @@ static int wait_for_ticks(const char *name, int timeout_ms, uint64_t wanted, cha
 }
 
 static const struct option options[] = {
-	{ "count", required_argument, NULL, 'n' },
-	{ "help", no_argument, NULL, 'h' },
-	{ }
+	{ "count", required_argument, NULL, 'c' },
+	COMMON_OPTIONS
 };
 
 int command_wait(int argc, char **argv)
 {
 	struct notify notify;
 	uint64_t wanted = 0;
+	char **command;
 	const char *name;
 	int option, status;
-	char *end;
 
-	/* What follows "--" is left as it is. */
-	while ((option = getopt_long(argc, argv, "hn:", options, NULL)) != -1) {
-		if (option != 'n')
-			usage("wait", option == 'h' ? STATUS_DONE : STATUS_USAGE);
-		errno = 0;
-		wanted = strtoull(optarg, &end, 10);
-		if (errno || *end || *optarg < '0' || *optarg > '9' || !wanted) {
-			warnx("%s: not a number of ticks", optarg);
-			return STATUS_USAGE;
-		}
-	}
-	if (optind == argc)
-		usage("wait", STATUS_USAGE);
-	name = argv[optind++];
-	if (!ticker_name_valid(name)) {
-		warnx("%s: no such ticker", name);
-		return STATUS_MISSING;
-	}
-	/* A command goes on for ever unless told how often; without one, one tick is what is waited for. */
+	while ((option = next_option(argc, argv, options)) != -1)
+		if (option == 'c')
+			wanted = parse_count(optarg);
+	name = parse_name(argc, argv);
+	command = optind + 1 < argc ? argv + optind + 1 : NULL;
 	if (!wanted)
-		wanted = optind < argc ? UINT64_MAX : 1;
+		wanted = command ? UINT64_MAX : 1;
 	status = notify_hold(&notify, name);
 	if (!status)
-		status = wait_for_ticks(name, notify.lock < 0 ? LOOK_MS : -1, wanted,
-					optind < argc ? argv + optind : NULL);
+		status = wait_for_ticks(name, notify.lock < 0 ? READ_INTERVAL_MS : -1, wanted, command);
 	notify_release(&notify);
 	return status;
 }

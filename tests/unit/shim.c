@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What files of a fake tree cannot do: a poll() that wakes up, and a write() that
- * the kernel refuses with ERANGE, for the file that SHIM_ERANGE names.
+ * What the files of a fake tree can't do: a poll() that returns, and a write() that
+ * fails with ERANGE, to the file that SHIM_ERANGE names. With SHIM_NO_SLEEP set,
+ * nanosleep() returns at once.
  */
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
@@ -29,4 +31,11 @@ ssize_t write(int fd, const void *data, size_t size)
 		return -1;
 	}
 	return syscall(SYS_write, fd, data, size);
+}
+
+int nanosleep(const struct timespec *duration, struct timespec *left)
+{
+	if (getenv("SHIM_NO_SLEEP"))
+		return 0;
+	return syscall(SYS_nanosleep, duration, left);
 }

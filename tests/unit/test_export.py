@@ -1,95 +1,181 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Where sched-tick(8) writes metrics: to what --output names, or where a textfile collector reads."""
+"""sched-tick export: the metrics, and where they are written: to what --file names, or where a textfile collector reads."""
 
-import contextlib
+import collections
 import os
 import pathlib
+import re
+import resource
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
 import threading
-import time
 
 import pytest
 
-from test_tool import _run, _tool, _tree  # noqa: F401  pylint: disable=unused-import
+from faketree import Done, _run, _tool, _tree  # noqa: F401  pylint: disable=unused-import
 
-USUAL = "var/lib/node_exporter/textfile_collector"
+DEFAULT = "var/lib/node_exporter/textfile_collector"
 FLAG = "--collector.textfile.directory"
+# A command in a PID namespace of its own, with its own /proc. All of its processes end with it.
+ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] if os.geteuid() == 0 else []
+
+
+def test_no_series_twice_and_no_timestamp(run):
+    """promtool does not check that."""
+    names = []
+    for line in run("export", "--file", "-").out.splitlines():
+        if not line.startswith("#"):
+            series, value, *more = line.rsplit(" ", 1)
+            assert not more and re.fullmatch(r"[0-9.e+-]+", value), line
+            assert re.fullmatch(r'[a-z_]+\{[^}]*\}', series), line
+            names.append(series)
+    assert len(names) == len(set(names)) > 90
+
+
+def test_buckets_add_up(run):
+    """The buckets are cumulative, and the last one is the count."""
+    buckets = collections.defaultdict(list)
+    counts = {}
+    for line in run("export", "--file", "-").out.splitlines():
+        if found := re.fullmatch(r'(\w+)_bucket\{ticker="(.*)",le="(.*)"\} (\d+)', line):
+            buckets[found[1], found[2]].append((float(found[3]), int(found[4])))
+        elif found := re.fullmatch(r'(\w+)_count\{ticker="(.*)"\} (\d+)', line):
+            counts[found[1], found[2]] = int(found[3])
+    assert len(buckets) == 6
+    for key, series in buckets.items():
+        assert len(series) == 13 and series == sorted(series)
+        assert [count for _, count in series] == sorted(count for _, count in series)
+        assert series[-1] == (float("inf"), counts[key])
+    assert dict(buckets["sched_tick_lateness_seconds", "default"])[0.05] == 86398
+
+
+def test_export_is_whole_or_not_at_all(run, tmp_path):
+    """If the file can't be written, the old one stays and no other is left."""
+    directory = tmp_path / "out"
+    done = run("export", "--file", directory / "x.prom")
+    assert done.status == 1 and str(directory) in done.err
+    directory.mkdir()
+    assert run("export", "--file", directory / "x.prom") == (0, "", "")
+    assert (directory / "x.prom").stat().st_mode & 0o777 == 0o644
+    old = (directory / "x.prom").read_text("ascii")
+    assert old == run("export", "--file", "-").out
+    # The limit of a file's size has the effect of a full disk.
+    done = run("export", "--file", directory / "x.prom",
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+    assert done.status != 0
+    assert (directory / "x.prom").read_text("ascii") == old
+
+
+def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
+    """10,000 reads while the file is written again and again."""
+    path = tmp_path / "out" / "sched_tick.prom"
+    path.parent.mkdir()
+    environment = {"SCHED_TICK_ROOT": str(tree)}
+    write = [tool, "export", "--file", path]
+    subprocess.run(write, check=True, env=environment)
+    whole = path.read_bytes()
+    seen, reads = set(), 0
+    with subprocess.Popen(["sh", "-c", 'while "$@"; do :; done', "sh", *write], env=environment,
+                          start_new_session=True) as writer:
+        while reads < 10000 or len(seen) < 100:
+            with open(path, "rb") as file:
+                seen.add(os.fstat(file.fileno()).st_ctime_ns)
+                assert file.read() == whole
+            reads += 1
+        os.killpg(writer.pid, signal.SIGKILL)
+    # The collector does not read what a killed writer leaves.
+    assert [each.name for each in path.parent.glob("*.prom")] == [path.name]
+
+
+def test_a_directory_that_can_not_be_written(tool, tree, tmp_path):
+    """Root without capabilities can't write to it either."""
+    directory = tmp_path / "out"
+    directory.mkdir()
+    (directory / "x.prom").write_text("old\n", encoding="ascii")
+    directory.chmod(0o555)
+    powerless = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run([*powerless, tool, "export", "--file", directory / "x.prom"], check=False, text=True,
+                          capture_output=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree)})
+    directory.chmod(0o755)
+    assert done.returncode == 1 and str(directory) in done.stderr and "Permission denied" in done.stderr, done.stderr
+    assert [each.name for each in directory.iterdir()] == ["x.prom"]
+    assert (directory / "x.prom").read_text("ascii") == "old\n"
 
 
 def test_a_pipe_is_written_in_place(run, tmp_path):
-    """It is not replaced by a file."""
+    """A file does not replace it."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
     reader = threading.Thread(target=lambda: read.append(pipe.read_text("ascii")), daemon=True)
     reader.start()
-    assert run("export", "--output", pipe) == (0, "", "")
+    assert run("export", "--file", pipe) == (0, "", "")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     reader.join(timeout=10)
-    assert read == [run("export", "--output", "-").out]
+    assert read == [run("export", "--file", "-").out]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a device")
 def test_a_device_is_written_in_place(run, tmp_path):
-    """As is /dev/null; and what a device does not take is an error."""
+    """A device that refuses the data is an error."""
     for name, minor in (("null", 3), ("full", 7)):
         os.mknod(tmp_path / name, stat.S_IFCHR | 0o666, os.makedev(1, minor))
-    assert run("export", "--output", tmp_path / "null") == (0, "", "")
-    done = run("export", "--output", tmp_path / "full")
+    assert run("export", "--file", tmp_path / "null") == (0, "", "")
+    done = run("export", "--file", tmp_path / "full")
     assert done.status == 1 and "No space left on device" in done.err
     assert all(stat.S_ISCHR((tmp_path / name).stat().st_mode) for name in ("null", "full"))
 
 
 def test_links_are_followed(run, tmp_path):
-    """To a file, to one that is not there yet, through another link; and to an open file that has no path."""
+    """To a file, to a file that does not exist yet, through another link, and to an open file without a path."""
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "old").touch()
     links = {"absolute": tmp_path / "there" / "old", "relative": "there/new", "twice": "relative", "output": "/proc/self/fd/1"}
     for name, target in links.items():
         (tmp_path / name).symlink_to(target)
-    whole = run("export", "--output", "-").out
+    whole = run("export", "--file", "-").out
     for name in ("absolute", "relative", "twice"):
-        assert run("export", "--output", tmp_path / name) == (0, "", "")
+        assert run("export", "--file", tmp_path / name) == (0, "", "")
         assert (tmp_path / name).read_text("ascii") == whole
-    assert run("export", "--output", tmp_path / "output") == (0, whole, "")
+    assert run("export", "--file", tmp_path / "output") == (0, whole, "")
     assert all((tmp_path / name).is_symlink() for name in links)
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["new", "old"]
 
 
 def test_links_without_an_end(run, tmp_path):
-    """They are an error."""
+    """A loop of links is an error."""
     (tmp_path / "a").symlink_to("b")
     (tmp_path / "b").symlink_to("a")
-    done = run("export", "--output", tmp_path / "a")
+    done = run("export", "--file", tmp_path / "a")
     assert done.status == 1 and "Too many levels of symbolic links" in done.err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a link of another user")
 def test_a_link_of_another_user_is_not_followed(run, tmp_path):
-    """It might lead to a file that only root may write to: it is replaced."""
+    """It could point to a file that only root may write. It is replaced."""
     (tmp_path / "secret").write_text("secret", encoding="ascii")
     (tmp_path / "link").symlink_to("secret")
     os.chown(tmp_path / "link", 65534, 65534, follow_symlinks=False)
-    assert run("export", "--output", tmp_path / "link") == (0, "", "")
+    assert run("export", "--file", tmp_path / "link") == (0, "", "")
     assert (tmp_path / "secret").read_text("ascii") == "secret" and not (tmp_path / "link").is_symlink()
 
 
 def test_a_directory_is_an_error(run, tmp_path):
-    """Also behind a link."""
+    """Also at the end of a link."""
     (tmp_path / "directory").mkdir()
     (tmp_path / "link").symlink_to("directory")
     for name in ("directory", "link"):
-        done = run("export", "--output", tmp_path / name)
+        done = run("export", "--file", tmp_path / name)
         assert done.status == 1 and f"{tmp_path / name}: Is a directory" in done.err
     assert not list((tmp_path / "directory").iterdir())
 
 
 @pytest.fixture(name="place")
 def _place():
-    """A directory that every user may enter, with a program that has the exporter's name and takes any words after a script."""
+    """A directory that every user may enter, with a program of the exporter's name that ignores its arguments after a script."""
     with tempfile.TemporaryDirectory() as name:
         place = pathlib.Path(name)
         place.chmod(0o755)
@@ -101,25 +187,32 @@ def _place():
         yield place
 
 
-@contextlib.contextmanager
-def running(place, *words, user="daemon", program="node_exporter", hidden=None):
-    """Such a process of a user, while it runs; a directory may be hidden from it by a file system."""
-    command = ["setpriv", f"--reuid={user}", "--clear-groups", place / program, place / "sleep", *map(str, words)]
-    if hidden:
-        command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hidden, *command]
-    with subprocess.Popen(command) as process:
-        try:
-            end = time.monotonic() + 20
-            while not pathlib.Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(bytes(place / program)):
-                assert process.poll() is None and time.monotonic() < end
-            yield
-        finally:
-            process.kill()
+# $1 is the exporter's program. The tool is run once the shell in the background has become that.
+BESIDE = """
+"$@" &
+until [ "$(head -zc 9999 "/proc/$!/cmdline" | tr '\\0' ' ' | cut -d ' ' -f 1)" = "$PROGRAM" ]; do :; done
+exec "$TOOL" export
+"""
+
+
+@pytest.fixture(name="export_beside")
+def _export_beside(tool, tree, place):
+    """A function that runs `sched-tick export` beside a process of a user, in a PID namespace of their own: processes of other
+    tests, and of the machine, are not seen. A directory may be hidden from that process by a file system."""
+    def export(*words, user="daemon", program="node_exporter", hidden=None, **environment):
+        command = ["setpriv", f"--reuid={user}", "--clear-groups", place / program, place / "sleep", *map(str, words)]
+        if hidden:
+            command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', hidden, *command]
+        done = subprocess.run([*ALONE, "sh", "-c", BESIDE, "sh", *command], text=True, capture_output=True, check=False, timeout=60,
+                              env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree), "TOOL": str(tool),
+                                   "PROGRAM": str(place / program), **environment})
+        return Done(done.returncode, done.stdout, done.stderr)
+    return export
 
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="starts processes of other users")
 
-# Of a process that is a node exporter: its words, and the directory that is written to. {} is the place.
+# The arguments of a node exporter, and the directory that is written to. {} is the place.
 EXPORTERS = {
     "one word": ([f"{FLAG}={{}}/b"], "{}/b"),
     "two words": ([FLAG, "{}/b"], "{}/b"),
@@ -139,52 +232,48 @@ EXPORTERS = {
 
 @AS_ROOT
 @pytest.mark.parametrize("name", EXPORTERS)
-def test_what_a_node_exporter_reads(run, tree, place, name):
-    """Its directory if it can be used, as its own file system has it, or else a usual one; and what is skipped is said."""
-    usual = tree / USUAL
-    usual.mkdir(parents=True)
+def test_what_a_node_exporter_reads(export_beside, tree, place, name):
+    """Its directory is used if it is the same one in both mount namespaces, or else a default one. What is skipped is printed."""
+    default = tree / DEFAULT
+    default.mkdir(parents=True)
     words, written = EXPORTERS[name]
-    with running(place, *(word.format(place) for word in words), hidden=place / "hidden"):
-        done = run("export")
+    done = export_beside(*(word.format(place) for word in words), hidden=place / "hidden")
     assert done.status == 0, done.err
-    assert list(place.rglob("*.prom")) + list(usual.iterdir()) == [pathlib.Path((written or str(usual)).format(place), "sched_tick.prom")]
+    assert list(place.rglob("*.prom")) + list(default.iterdir()) == [pathlib.Path((written or str(default)).format(place), "sched_tick.prom")]
     assert ("skipping node exporter" in done.err) == (name in ("glob without a match", "twice, the first is not there", "a file",
                                                                "relative", "empty", "hidden")), done.err
 
 
 @AS_ROOT
 @pytest.mark.parametrize("user,program", [("nobody", "node_exporter"), ("1000", "node_exporter"), ("daemon", "other"), ("nobody", "other")])
-def test_others_change_nothing(run, tree, place, user, program):
-    """Neither a user's process, whatever its name and its words, nor a program of the system with such words."""
-    usual = tree / USUAL
-    usual.mkdir(parents=True)
-    with running(place, f"{FLAG}={place}/b", user=user, program=program):
-        assert run("export") == (0, "", "")
-    with running(place, f"{FLAG}=/nonexistent", user=user, program=program):
-        assert run("export") == (0, "", "")
-    assert list(place.rglob("*.prom")) + list(usual.iterdir()) == [usual / "sched_tick.prom"]
+def test_others_change_nothing(export_beside, tree, place, user, program):
+    """A process of an ordinary user, and a system program of another name, are ignored."""
+    default = tree / DEFAULT
+    default.mkdir(parents=True)
+    assert export_beside(f"{FLAG}={place}/b", user=user, program=program) == (0, "", "")
+    assert export_beside(f"{FLAG}=/nonexistent", user=user, program=program) == (0, "", "")
+    assert list(place.rglob("*.prom")) + list(default.iterdir()) == [default / "sched_tick.prom"]
 
 
-def test_usual_directories(run, tree):
-    """The first that can be used; what is no directory is skipped. With none there is an error."""
-    done = run("export")
-    assert done.status == 1 and "no directory of a textfile collector was found" in done.err and "SCHED_TICK_COLLECTOR" in done.err
-    usual = tree / USUAL
-    usual.mkdir(parents=True)
+def test_default_directories(run, tree):
+    """The first usable one is taken. Without one there is an error."""
+    done = run("export", prefix=ALONE)
+    assert done.status == 1 and "no directory of a textfile collector found" in done.err and "SCHED_TICK_COLLECTOR" in done.err
+    default = tree / DEFAULT
+    default.mkdir(parents=True)
     (tree / "var/lib/prometheus").mkdir()
     (tree / "var/lib/prometheus/node-exporter").touch()
-    done = run("export")
+    done = run("export", prefix=ALONE)
     assert done.status == 0 and "skipping" in done.err and "Not a directory" in done.err
-    assert [path.name for path in usual.iterdir()] == ["sched_tick.prom"]
+    assert [path.name for path in default.iterdir()] == ["sched_tick.prom"]
 
 
 @AS_ROOT
-def test_the_configuration_comes_first(run, tree, place):
-    """SCHED_TICK_COLLECTOR: no other directory is used, even where that one can not be."""
-    usual = tree / USUAL
-    usual.mkdir(parents=True)
-    with running(place, f"{FLAG}={place}/b"):
-        assert run("export", more={"SCHED_TICK_COLLECTOR": str(place / "a2")}) == (0, "", "")
-        done = run("export", more={"SCHED_TICK_COLLECTOR": str(place / "nowhere")})
+def test_the_configuration_comes_first(export_beside, tree, place):
+    """With SCHED_TICK_COLLECTOR no other directory is used, even if that one is not usable."""
+    default = tree / DEFAULT
+    default.mkdir(parents=True)
+    assert export_beside(f"{FLAG}={place}/b", SCHED_TICK_COLLECTOR=str(place / "a2")) == (0, "", "")
+    done = export_beside(f"{FLAG}={place}/b", SCHED_TICK_COLLECTOR=str(place / "nowhere"))
     assert done.status == 1 and str(place / "nowhere") in done.err
-    assert list(place.rglob("*.prom")) + list(usual.iterdir()) == [place / "a2" / "sched_tick.prom"]
+    assert list(place.rglob("*.prom")) + list(default.iterdir()) == [place / "a2" / "sched_tick.prom"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The two parsers of sched-tick(8) that read what others write: on the corpus of earlier runs, and anew."""
+"""The parsers of sched-tick(8) for stat and for configuration files: on the corpus of earlier runs, and with new input."""
 
 import subprocess
 
@@ -10,12 +10,12 @@ from conftest import TOP
 FUZZ = TOP / "tests" / "unit" / "fuzz"
 TOOLS = TOP / "tools"
 SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c")]
-LONGEST = {"stat": 2048, "config": 1024}    # bytes; more of the same is no news to a parser of lines
+LONGEST = {"stat": 2048, "config": 1024}    # bytes
 SECONDS = 600
 
 
 def build(directory, compiler, target, *more):
-    """A target with its sanitizers, and whatever calls it."""
+    """Build a target with sanitizers, and its main program."""
     program = directory / target
     subprocess.run([compiler, "-std=gnu11", "-D_GNU_SOURCE", '-DVERSION="fuzz"', "-O1", "-g", f"-I{TOOLS}",
                     "-fno-sanitize-recover=all", *more, "-o", program, FUZZ / f"{target}.c", *SOURCES], check=True)
@@ -24,7 +24,7 @@ def build(directory, compiler, target, *more):
 
 @pytest.mark.parametrize("target", LONGEST)
 def test_corpus(tmp_path, target):
-    """Nothing in it does harm (any more)."""
+    """No file of the corpus makes a sanitizer or an assertion fail."""
     program = build(tmp_path, "gcc", target, "-fsanitize=address,undefined", FUZZ / "replay.c")
     files = sorted((FUZZ / "corpus" / target).iterdir())
     assert len(files) > 30
@@ -35,7 +35,7 @@ def test_corpus(tmp_path, target):
 @pytest.mark.scope("long")
 @pytest.mark.parametrize("target", LONGEST)
 def test_ten_minutes(tmp_path, target):
-    """From the corpus on. What is new stays in build/, to be merged into the tree (docs/testing.md)."""
+    """New input, from the corpus on. What is found stays in build/, to be merged into the tree (docs/testing.md)."""
     program = build(tmp_path, "clang", target, "-fsanitize=fuzzer,address,undefined")
     found = TOP / "build" / "fuzz" / target
     found.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Host unit tests of the pure files of src/: run, covered, sanitized, and free of hidden division."""
+"""Host unit tests of the pure files of src/: their results, coverage, sanitizers and divisions."""
 
 import re
 import subprocess
@@ -14,7 +14,7 @@ PURE = {"timeline.h", "lateness.c"}
 
 
 def gcc(directory, *arguments):
-    """Compile, or fail with what gcc said."""
+    """Compile with the flags of the unit tests."""
     subprocess.run(["gcc", *FLAGS, *arguments], check=True, cwd=directory)
 
 
@@ -27,7 +27,7 @@ def _built(tmp_path_factory):
 
 
 def test_unit(built):
-    """cmocka's own verdict, with address and undefined-behaviour sanitizers on."""
+    """The cmocka tests pass with the address and undefined-behaviour sanitizers."""
     done = subprocess.run(["./unit"], cwd=built, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False)
     print(done.stdout)
@@ -35,7 +35,7 @@ def test_unit(built):
 
 
 def test_every_line_is_covered(built):
-    """100 % of the lines of both files, by gcov."""
+    """gcov reports 100 % of the lines of both files."""
     subprocess.run(["./unit"], cwd=built, check=True, capture_output=True)
     report = subprocess.run(["gcov", *(path.name for path in built.glob("*.gcda"))], cwd=built, text=True, check=True,
                             capture_output=True).stdout
@@ -44,8 +44,8 @@ def test_every_line_is_covered(built):
     assert {name: found.get(name) for name in PURE} == {name: 100.0 for name in PURE}
 
 
-def test_no_division_of_its_own(tmp_path):
-    """On 32 bits `/` on u64 calls libgcc, which the kernel does not have: only div64_u64() may divide."""
+def test_only_div64_u64_divides(tmp_path):
+    """On 32 bits, `/` on u64 calls libgcc, which the kernel does not have."""
     source = tmp_path / "all.c"
     source.write_text('#include "timeline.h"\n'
                       "void *all[] = { ticker_timeline_start, ticker_timeline_count_missed, ticker_timeline_advance,\n"

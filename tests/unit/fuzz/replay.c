@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs a target of libFuzzer on the files named, where there is no clang.
+ * Run a libFuzzer target on files, without clang.
  */
 #include <err.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int main(int argc, char **argv)
 {
-	/* On the heap and no longer than it is, so that a byte read behind it is seen. */
+	/* The copy on the heap has the exact size, so that the sanitizer finds a read behind its end. */
 	static uint8_t all[1 << 16];
 
 	for (int i = 1; i < argc; i++) {

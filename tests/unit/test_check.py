@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""sched-tick check: the window, the thresholds, and the form for monitoring plugins."""
+
+import functools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from faketree import LATE, _run, _shim, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
+
+def tick(tree, on_time=0, late=0, missed=0, **settings):
+    """Let the default ticker tick: that many more ticks of 5 us and of 1 s, and missed periods, than it starts with."""
+    put(sysfs(tree), counter=86400 + on_time + late, missed=2 + missed, late=LATE | {2: LATE[2] + on_time, 18: late}, **settings)
+
+
+@pytest.fixture(name="no_sleep")
+def _no_sleep(shim):
+    """The environment of a check that does not wait between two samples."""
+    return shim | {"SHIM_NO_SLEEP": "1"}
+
+
+@pytest.fixture(name="check")
+def _check(run, tree, no_sleep):
+    """Check the default ticker: exit status, its line of the table."""
+    def check(*arguments, sleep=False):
+        done = run("check", "--json", *arguments, "default", more={} if sleep else no_sleep)
+        assert done.status in (0, 4) and not done.err, done
+        (found,) = json.loads(done.out)["tickers"]
+        return done.status, found
+    tick(tree)
+    return check
+
+
+def found(state, ticks, late, missed):
+    """A line of the table."""
+    return {"name": "default", "state": state, "ticks": ticks, "late_ratio": late, "missed_ratio": missed}
+
+
+def test_red_then_green(check, tree):
+    """A late tick exceeds the threshold in the check that follows it, and not in the next one."""
+    assert check() == (0, found("ok", 0, None, None))
+    tick(tree, on_time=49, late=1)
+    assert check() == (4, found("late", 50, 0.02, 0))
+    tick(tree, on_time=99, late=1)
+    assert check() == (0, found("ok", 50, 0, 0))
+    assert check() == (0, found("ok", 0, None, None))
+    assert check("--since-start", "--wait", "1ms", "--max-late", "0%")[0] == 4
+
+
+def test_missed_periods(check, tree):
+    """Red, then green, too."""
+    check()
+    tick(tree, on_time=48, missed=2)
+    assert check() == (4, found("missed", 48, 0, 0.04))
+    assert check() == (0, found("ok", 0, None, None))
+
+
+def test_when_it_waits(check, tree):
+    """The first check takes two samples 2 s apart, and a check that finds missed periods, too. Another one does not wait."""
+    for arguments, waits in (({}, True), ({"on_time": 7}, False), ({"on_time": 100007, "missed": 1}, True)):
+        tick(tree, **arguments)
+        begin = time.monotonic()
+        assert check(sleep=True)[0] == 0
+        assert (time.monotonic() - begin >= 2) == waits
+
+
+@pytest.mark.parametrize("share,status", [("2%", 0), ("1.9%", 4)])
+def test_the_share_is_a_limit(check, tree, share, status):
+    """The share itself does not exceed it."""
+    check()
+    tick(tree, on_time=49, late=1)
+    assert check("--max-late", share)[0] == status
+
+
+def test_wait_uses_no_earlier_sample(check, tree):
+    """With --wait and with --since-start, the sample of the previous check is neither used nor replaced."""
+    check()
+    tick(tree, on_time=9, late=1)
+    assert check("--wait", "1ms") == (0, found("ok", 0, None, None))
+    assert check("--since-start", "--wait", "1ms", "-t", "5us")[1]["ticks"] == 86410
+    assert check() == (4, found("late", 10, 0.1, 0))
+
+
+def state(tree):
+    """The file of the earlier sample."""
+    return tree / "run" / "sched-tick" / ".check" / "default"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the file of root")
+@pytest.mark.parametrize("content", [b"", b"x", b"\0" * 100, b"sched-tick check 1 first-boot 0\n", b"x" * 100000, None, "short", "long",
+                                     "another boot", "other format", "link", "pipe", "unreadable", "other owner"])
+def test_foreign_content(check, tree, content):
+    """What is not a sample of this ticker, of this boot and this user counts as no sample, and is replaced."""
+    check()
+    path = state(tree)
+    good = path.read_text("ascii")
+    assert path.stat().st_mode & 0o777 == 0o600 and good.startswith("sched-tick check 1 first-boot ")
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "short":
+        path.write_text(good[:-10], encoding="ascii")
+    elif content == "long":
+        path.write_text(good + "more\n", encoding="ascii")
+    elif content == "another boot":
+        (tree / "proc/sys/kernel/random/boot_id").write_text("second-boot\n", encoding="ascii")
+    elif content == "other format":
+        path.write_text(good.replace("check 1", "check 2"), encoding="ascii")
+    elif content == "other owner":
+        os.chown(path, 65534, 65534)
+    else:
+        path.unlink()
+        if content == "link":
+            (tree / "good").write_text(good, encoding="ascii")
+            path.symlink_to(tree / "good")
+        elif content == "pipe":
+            os.mkfifo(path)
+        elif content == "unreadable":
+            path.symlink_to(path)
+    tick(tree, on_time=9, late=1)
+    assert check() == (0, found("ok", 0, None, None))
+    tick(tree, on_time=9, late=2)
+    assert check()[0] == 4, path.read_text("ascii")
+
+
+def test_a_new_ticker_of_the_same_name(check, tree):
+    """Its counts start at zero, and its files are other ones: the earlier sample does not count."""
+    check()
+    shutil.rmtree(sysfs(tree) / "tickers")
+    (sysfs(tree) / "stat").rename(tree / "stat")
+    tick(tree, on_time=90, late=10)
+    assert check() == (0, found("ok", 0, None, None))
+    put(sysfs(tree), counter=5, missed=0, stalls=0, late={18: 5})
+    assert check() == (0, found("ok", 0, None, None))
+    put(sysfs(tree), counter=6, missed=0, stalls=0, late={18: 6})
+    assert check() == (4, found("late", 1, 1, 0))
+
+
+def test_state_directory(check, tree, tmp_path):
+    """--state-dir names another directory, so that two monitors do not share their windows."""
+    check()
+    check("--state-dir", tmp_path / "a" / "b")
+    tick(tree, late=1)
+    assert check()[0] == 4
+    assert check()[0] == 0
+    assert check("--state-dir", tmp_path / "a" / "b")[0] == 4
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["default"]
+
+
+def test_a_sample_that_can_not_be_kept(run, tree, no_sleep):
+    """The check works, and prints a warning."""
+    (tree / "file").touch()
+    for _ in range(2):
+        done = run("check", "--state-dir", tree / "file" / "x", "default", more=no_sleep)
+        assert done.status == 0 and "can't keep the sample for the next check" in done.err and "Not a directory" in done.err
+    # A directory is in the place of the file.
+    (tree / "x" / "default").mkdir(parents=True)
+    done = run("check", "--state-dir", tree / "x", "default", more=no_sleep)
+    assert done.status == 0 and "Is a directory" in done.err and [path.name for path in (tree / "x").iterdir()] == ["default"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_the_directory_of_a_user(tool):
+    """XDG_RUNTIME_DIR, or else HOME, or else none."""
+    with tempfile.TemporaryDirectory() as name:
+        top = pathlib.Path(name)
+        top.chmod(0o755)
+        shutil.copy(tool, top / "sched-tick")
+        put(sysfs(top))
+        for place in ("runtime", "home"):
+            (top / place).mkdir()
+            os.chown(top / place, 65534, 65534)
+        command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", top / "sched-tick", "check", "--quiet"]
+
+        def check(**environment):
+            return subprocess.run(command, text=True, stderr=subprocess.PIPE, check=True, env={"SCHED_TICK_ROOT": name} | environment).stderr
+        assert not check(XDG_RUNTIME_DIR=f"{name}/runtime", HOME=f"{name}/home")
+        assert (top / "runtime/sched-tick/default").is_file() and not list((top / "home").iterdir())
+        assert not check(HOME=f"{name}/home")
+        assert (top / "home/.local/state/sched-tick/default").is_file()
+        assert "set XDG_RUNTIME_DIR or HOME, or use --state-dir" in check()
+
+
+def test_a_ticker_named_check(run, tree, no_sleep):
+    """The files of `check` and of `wait` do not collide, also for a ticker of this name."""
+    put(sysfs(tree) / "tickers" / "check")
+    run("check", more=no_sleep)
+    names = {path.name for path in (tree / "run" / "sched-tick").iterdir()} if os.geteuid() == 0 else {".check"}
+    assert names == {".check"}
+
+
+def test_a_worker_that_is_stuck(tool, tree):
+    """Periods pass between two samples, and no tick runs."""
+    with subprocess.Popen([tool, "check", "--since-start", "--nagios", "--max-missed", "0%", "--threshold", "5us", "default"],
+                          text=True, stdout=subprocess.PIPE, env={"SCHED_TICK_ROOT": str(tree)}) as checker:
+        time.sleep(1)
+        put(sysfs(tree), missed=9)
+        output = checker.communicate(timeout=60)[0]
+    assert checker.returncode == 2
+    assert output.startswith("SCHED_TICK CRITICAL - default: stalled, no tick in 7 periods, 9 of 86409 periods missed,"
+                           " 410 of 86400 ticks later than 5us |"), output
+
+
+def test_stuck_now_in_a_long_window(tool, tree, check):
+    """A share that is not exceeded does not hide a worker that is stuck at the end of the window."""
+    check()
+    tick(tree, on_time=10000, missed=1)
+    with subprocess.Popen([tool, "check", "--json", "default"], text=True, stdout=subprocess.PIPE,
+                          env={"SCHED_TICK_ROOT": str(tree)}) as checker:
+        time.sleep(1)
+        tick(tree, on_time=10000, missed=3)
+        output = json.loads(checker.communicate(timeout=60)[0])["tickers"]
+    assert checker.returncode == 4 and output[0]["state"] == "stalled", output
+
+
+def test_a_disabled_ticker(check, tree):
+    """Nothing that it did exceeds a threshold."""
+    check()
+    tick(tree, late=100, enabled=0)
+    assert check() == (0, found("disabled", 100, 1, 0))
+
+
+def nagios(done):
+    """Exit status, and the text in front of the performance data."""
+    assert done.out.count("\n") == 1
+    return done.status, done.out.split(" |")[0].rstrip("\n")
+
+
+def test_nagios(run, tree, no_sleep):
+    """One line on stdout with the reason, and the exit statuses of a plugin."""
+    run = functools.partial(run, more=no_sleep)
+    assert nagios(run("check", "--nagios")) == (0, "SCHED_TICK OK - 3 tickers")
+    tick(tree, on_time=47, late=3)
+    assert nagios(run("check", "--nagios")) == (2, "SCHED_TICK CRITICAL - default: 3 of 50 ticks later than 100ms")
+    assert nagios(run("check", "--nagios")) == (0, "SCHED_TICK OK - 3 tickers")
+    assert nagios(run("check", "--na", "x")) == (3, "SCHED_TICK UNKNOWN - x: no such ticker")
+    assert nagios(run("check", "--nagios", root=tree / "empty"))[1].startswith("SCHED_TICK UNKNOWN - the module sched_tick is not loaded")
+    assert nagios(run("check", "--max-late", "x", "--nagios")) == \
+        (3, "SCHED_TICK UNKNOWN - invalid share 'x' for --max-late (valid: 0% to 100%)")
+    done = run("check", "--nope", "--nagios")
+    assert done.status == 3 and done.out.startswith("SCHED_TICK UNKNOWN - check: unknown option '--nope' (valid: ")
+    assert done.err.startswith("sched-tick: check: unknown option")
+
+
+def test_quiet(run, tree):
+    """Nothing is printed."""
+    tick(tree, late=1000)
+    assert run("check", "-q", "-s", "-w", "1ms") == (4, "", "")
+    assert run("check", "--quiet", "-w", "1ms", "backup") == (0, "", "")

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What sched-tick(8) prints: compared with the files in tests/unit/tool. SCHED_TICK_REGOLD=1 writes these anew; read them
+before you commit them."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from conftest import TOP
+from faketree import LATE, _run, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
+
+GOLD = TOP / "tests" / "unit" / "tool"
+
+GOLDEN = {
+    "list": ["list"],
+    "list-json": ["list", "--json"],
+    "list-raw": ["list", "--raw"],
+    "list-columns": ["list", "--noheadings", "--output", "name,timer-mean,timer-p99,timer-max"],
+    "list-more": ["list", "-o", "+timer-max", "default"],
+    "show": ["show", "default"],
+    "show-never": ["show", "backup"],
+    "show-settings": ["show", "--settings", "backup"],
+    "show-json": ["show", "--json", "backup"],
+    "show-raw": ["show", "-r", "default"],
+    "watch": ["watch", "-b", "-d", "1ms", "-c", "1"],
+    "watch-json": ["watch", "-J", "-d", "1ms", "-c", "1"],
+    "watch-raw": ["watch", "-rn", "-d", "1ms", "-c", "2", "default"],
+    "check": ["check", "--since-start", "--wait", "1ms", "--threshold", "5us"],
+    "check-window": ["check", "--wait", "1ms"],
+    "check-json": ["check", "--since-start", "--wait", "1ms", "--json"],
+    "check-raw": ["check", "--since-start", "--wait", "1ms", "--raw"],
+    "check-nagios": ["check", "--nagios", "--wait", "1ms"],
+    "export": ["export", "--file", "-"],
+    "help": ["--help"],
+    "help-list": ["list", "--help"],
+    "help-set": ["help", "set"],
+    "help-check": ["check", "--help"],
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_output(run, name):
+    """The output is the one that was reviewed last."""
+    done = run(*GOLDEN[name])
+    gold = GOLD / f"{name}.txt"
+    if os.environ.get("SCHED_TICK_REGOLD") == "1":
+        gold.write_text(done.out, encoding="utf-8")
+    assert done.status == (4 if name == "check" else 0), done.err
+    assert done.out == gold.read_text("utf-8")
+    assert done.err == ""
+    if "json" in name:
+        json.loads(done.out)
+    if not name.endswith(("json", "raw", "nagios", "export")):
+        assert max(map(len, done.out.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("arguments", [[], ["-J"], ["--output", "name"]], ids=" ".join)
+def test_list_is_the_default_command(run, arguments):
+    """Without a command, options are those of list."""
+    assert run(*arguments) == run("list", *arguments)
+
+
+@pytest.mark.parametrize("command,figures", [("list", ["86400", "61.2ms"]), ("show default", ["86400", "85990"]),
+                                             ("watch -c 1 -d 1ms", ["250ms"]), ("check -s -w 1ms", ["0.00231%"])])
+def test_a_narrow_terminal_is_enough(tool, tree, command, figures):
+    """With 60 columns and the longest name, no line is longer and no figure is cut."""
+    done = subprocess.run(["script", "-qec", f"stty cols 60; {tool} {command}", "/dev/null"], text=True, capture_output=True,
+                          check=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree), "TERM": "dumb"})
+    text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", done.stdout)
+    assert max(map(len, text.splitlines())) <= 60, text
+    assert all(figure in text for figure in figures), text
+
+
+def test_no_value_yet(run, tree):
+    """Of a ticker that never ran, and of the maximum after a reset, there is no value: null in JSON, - elsewhere."""
+    (never,) = json.loads(run("list", "--json", "-o", "+timer-mean,timer-p99,timer-max", "backup").out)["tickers"]
+    assert [key for key, value in never.items() if value is None] == ["mean_ns", "p99_ns", "max_ns", "timer_mean_ns",
+                                                                      "timer_p99_ns", "timer_max_ns"]
+    for letters in ("-n", "-rn"):
+        assert run("list", letters, "-o", "mean,p99,max", "backup").out.split() == ["-"] * 3
+    shown = json.loads(run("show", "--json", "backup").out)["lateness"]
+    assert shown["last_ns"] is shown["max_ns"] is None and sum(shown["histogram"]) == 0
+    stat = sysfs(tree) / "stat"
+    stat.write_text(stat.read_text("ascii").replace(" 61234567 ", " 0 "), encoding="ascii")
+    (reset,) = json.loads(run("list", "--json", "default").out)["tickers"]
+    assert reset["max_ns"] is None and reset["mean_ns"] == 4500
+
+
+def test_json_types(run, tree):
+    """They are those that sched-tick(8) documents."""
+    shown = json.loads(run("show", "--json", "backup").out)
+    types = {"name": str, "period_ms": int, "phase_ms": int, "timer": str, "clock": str, "cpu": type(None), "notify": bool,
+             "stall_ms": int, "enabled": bool, "counter": int, "missed": int, "stalls": int, "bounds_ns": list,
+             "lateness": dict, "timer_lateness": dict}
+    assert {name: type(value) for name, value in shown.items()} == types
+    (listed,) = json.loads(run("list", "--json", "default").out)["tickers"]
+    assert {type(value) for name, value in listed.items() if name not in ("name", "enabled")} == {int}
+    assert listed["enabled"] is True
+    put(sysfs(tree) / "tickers" / "backup", cpu=3)
+    assert json.loads(run("show", "--json", "backup").out)["cpu"] == 3
+
+
+def test_only_the_default_ticker(run, tree):
+    """A directory of named tickers may be missing."""
+    shutil.rmtree(sysfs(tree) / "tickers")
+    assert [each["name"] for each in json.loads(run("list", "--json").out)["tickers"]] == ["default"]
+
+
+SETTINGS = [{}, {"period_ms": 1500, "phase_ms": 0, "timer": "hrtimer [wheel]"}, {"period_ms": 5400000, "stall_ms": 500},
+            {"period_ms": 2147483647, "cpu": 3, "notify": 1, "enabled": 0}, {"phase_ms": 999, "clock": "monotonic [boottime] realtime"}]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_set_takes_what_show_prints(run, tree, settings):
+    """The settings of one ticker can be given to another one, and are the same then."""
+    put(sysfs(tree), **settings)
+    put(sysfs(tree) / "tickers" / "copy", period_ms=7777, phase_ms=1, timer="odd", clock="odd", cpu=9, notify=9, stall_ms=9, enabled=9)
+    for arguments in (["--settings", "default"], ["default"]):
+        words = [line.strip() for line in run("show", *arguments).out.splitlines() if re.fullmatch(r" *\w+=\S+", line)]
+        assert [word.split("=")[0] for word in words] == ["period", "phase", "timer", "clock", "cpu", "notify", "stall", "enabled"]
+    assert run("set", "copy", *words) == (0, "", "")
+    for name in ("period_ms", "phase_ms", "cpu", "notify", "stall_ms", "enabled"):
+        copied = (sysfs(tree) / "tickers" / "copy" / name).read_text("ascii").split("\n")[0]
+        assert copied == (sysfs(tree) / name).read_text("ascii").strip(), name
+
+
+def test_watch_shows_the_interval(tool, tree):
+    """Every figure is of the ticks between two samples, the maximum as well: earlier ticks were later."""
+    environment = {"SCHED_TICK_ROOT": str(tree)}
+    with subprocess.Popen([tool, "watch", "-J", "-d", "2s", "-c", "1", "default"], text=True, stdout=subprocess.PIPE,
+                          env=environment) as watcher:
+        time.sleep(1)
+        put(sysfs(tree), counter=86410, late=LATE | {2: 86000})
+        (interval,) = json.loads(watcher.communicate(timeout=60)[0])["tickers"]
+    assert (interval["ticks"], interval["missed"], interval["mean_ns"], interval["max_ns"]) == (10, 0, 4500, 5000)
+
+
+def test_output_that_can_not_be_written(tool, tree):
+    """It is an error."""
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([tool, "list"], check=False, text=True, stdout=full, stderr=subprocess.PIPE,
+                              env={"SCHED_TICK_ROOT": str(tree)})
+    assert done.returncode == 1 and "standard output" in done.stderr
+
+
+def test_a_name_that_begins_with_a_dash(run, tree):
+    """The units' commands do not read it as an option."""
+    put(sysfs(tree) / "tickers" / "-n")
+    units = sorted((TOP / "packaging" / "systemd").glob("*@.service"))
+    assert units
+    for unit in units:
+        command = re.search(r"^ExecStart=/usr/sbin/sched-tick (.*)$", unit.read_text("ascii"), re.MULTILINE).group(1)
+        done = run(*command.replace("%i", "-n").split())
+        assert done.status == 0 and "counter 86400" in done.out, done
