@@ -1,43 +1,103 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Completion of sched-tick(8) for bash: commands, options, settings, and the tickers that are there.
+# Completion of sched-tick(8) for bash: commands, options, columns, settings with their values, and names of tickers.
 
 _sched_tick_tickers() {
     sched-tick list --raw --noheadings --output name 2> /dev/null
 }
 
+# $1: the list of columns typed so far. Offer it with one more column.
+_sched_tick_columns() {
+    local typed='' column
+    [[ $1 == *,* ]] && typed=${1%,*},
+    [[ $1 == +* && -z $typed ]] && typed=+
+    for column in NAME ENABLED PERIOD TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX; do
+        # Columns may be typed in lower case.
+        if [[ ${1#"$typed"} == [a-z]* ]]; then column=${column,,}; fi
+        echo "$typed$column"
+    done
+}
+
+# $1: the word typed so far.
+_sched_tick_settings() {
+    case $1 in
+    timer=*) echo timer={hrtimer,wheel} ;;
+    clock=*) echo clock={monotonic,boottime,realtime} ;;
+    cpu=*) echo cpu=any ;;
+    phase=*) echo phase=none ;;
+    stall=*) echo stall=off ;;
+    notify=*) echo notify={yes,no} ;;
+    enabled=*) echo enabled={yes,no} ;;
+    *=*) ;;
+    *) echo {period,phase,timer,clock,cpu,notify,stall,enabled}= ;;
+    esac
+}
+
+_sched_tick_options() {
+    case $1 in
+    list) echo --json --noheadings --output --raw ;;
+    show) echo --json --raw --settings ;;
+    wait) echo --count ;;
+    watch) echo --batch --count --delay --json --noheadings --output --raw ;;
+    check)
+        echo --json --max-late --max-missed --nagios --noheadings --quiet --raw --since-start --state-dir --threshold --wait
+        ;;
+    export) echo --file ;;
+    apply) echo --quiet ;;
+    esac
+    echo --help --version
+}
+
 _sched_tick() {
-    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} words
-    if [ "$COMP_CWORD" = 1 ]; then
-        words='list show create set delete wait watch check export apply --help --version'
-    elif [[ $word == -* ]]; then
-        case $command in
-        list) words='--help --json --raw --noheadings --output' ;;
-        show) words='--help --json --raw' ;;
-        wait) words='--help --count' ;;
-        watch) words='--help --batch --delay --count --json --raw --noheadings --output' ;;
-        check) words='--help --lateness --late --missed --wait --quiet --nagios --json --raw --noheadings' ;;
-        export) words='--help --output' ;;
-        apply) words='--help --quiet' ;;
-        *) words='--help' ;;
-        esac
+    local line=${COMP_LINE:0:COMP_POINT} words word previous command choices=''
+    # bash splits words at "=", too.
+    read -ra words <<< "$line"
+    [[ $line == *[[:space:]] ]] && words+=('')
+    word=${words[-1]} previous=${words[-2]} command=${words[1]}
+    COMPREPLY=()
+    if [ "${#words[@]}" = 2 ]; then
+        choices='list show create set delete wait watch check export apply help --help --version'
     else
-        case $command in
-        list | show | wait | watch | check) words=$(_sched_tick_tickers) ;;
-        delete) words=$(_sched_tick_tickers | grep -vx default) ;;
-        set | create)
-            if [ "$COMP_CWORD" = 2 ]; then
-                [ "$command" = set ] && words=$(_sched_tick_tickers)
+        case $command,$previous,$word in
+        list,-o,* | list,--output,* | watch,-o,* | watch,--output,*)
+            choices=$(_sched_tick_columns "$word")
+            compopt -o nospace
+            ;;
+        list,*,--output=* | watch,*,--output=*)
+            choices=$(_sched_tick_columns "${word#*=}" | sed 's/^/--output=/')
+            compopt -o nospace
+            ;;
+        check,--state-dir,*) compopt -o dirnames ;;
+        export,-f,* | export,--file,*) compopt -o default ;;
+        wait,-c,* | wait,--count,* | watch,-[cd],* | watch,--count,* | watch,--delay,*) ;;
+        check,-[lmtw],* | check,--max-late,* | check,--max-missed,* | check,--threshold,* | check,--wait,*) ;;
+        *,*,-*) choices=$(_sched_tick_options "$command") ;;
+        help,*) choices='list show create set delete wait watch check export apply' ;;
+        list,* | show,* | wait,* | watch,* | check,*) choices=$(_sched_tick_tickers) ;;
+        delete,*) choices=$(_sched_tick_tickers | grep -vx default) ;;
+        set,*)
+            if [ "${#words[@]}" = 3 ]; then
+                choices=$(_sched_tick_tickers)
             else
-                compopt -o nospace
-                words='period= phase= timer= clock= cpu= notify= stall= enabled='
+                [[ $word == *=* ]] || compopt -o nospace
+                choices=$(_sched_tick_settings "$word")
             fi
             ;;
-        export | apply) compopt -o default ;;
+        create,*)
+            if [ "${#words[@]}" -gt 3 ]; then
+                [[ $word == *=* ]] || compopt -o nospace
+                choices=$(_sched_tick_settings "$word")
+            fi
+            ;;
+        apply,*) compopt -o default ;;
         esac
     fi
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+    # What bash replaces begins after the last "=".
+    if [[ $word == *=* && $COMP_WORDBREAKS == *=* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%=*}="}")
+    fi
 }
 
 complete -F _sched_tick sched-tick
