@@ -28,7 +28,7 @@ RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
 LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
-	libcmocka-dev libpython3.11 lintian man-db perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
+	libcmocka-dev libpython3.11 lintian man-db mandoc perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
 
 # $(call need,PACKAGES): install the Debian packages that are missing, and list them.
 need = @packaging/need.sh $(1)
