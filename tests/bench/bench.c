@@ -669,7 +669,7 @@ static void run_bench_read(void)
 		make_all(counts[i]);
 		/* Once to have it all in the caches of the kernel. */
 		for (int warm = 0; warm < 2; warm++) {
-			double ours = command_ns(RUN("sched-tick", "export", "-o", "/tmp/sched_tick.prom"));
+			double ours = command_ns(RUN("sched-tick", "export", "-f", "/tmp/sched_tick.prom"));
 			double loop = loop_ns();
 
 			if (!warm)

@@ -130,7 +130,7 @@ def test_without_configfs(served):
     """If configfs cannot be mounted, the default ticker is configured, and the journal states why others are not created."""
     text = section(served, "without configfs")
     assert text.startswith("ExecMainStatus=1\ndefault 1 100000000\n"), served.explain()
-    assert "pinned: configfs is not mounted" in text and "default: period_ms = 100" in text, text
+    assert "pinned: configfs is not mounted" in text and "default: period=100ms" in text, text
 
 
 @pytest.mark.scope("test")
