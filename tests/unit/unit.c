@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The KUnit suite of src/kunit.c on the host, and what only the host can count.
+ * Run the KUnit suite of src/kunit.c on the host, and count divisions.
  */
 #include <setjmp.h>
 #include <stdarg.h>

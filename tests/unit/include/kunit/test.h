@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What src/kunit.c uses of KUnit, in terms of cmocka. */
+/* The part of KUnit that src/kunit.c uses, with cmocka. */
 #ifndef UNIT_KUNIT_TEST_H
 #define UNIT_KUNIT_TEST_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What src/kunit.c uses of it, for the host. */
+/* The part of <linux/prandom.h> that src/kunit.c uses, for the host. */
 #ifndef UNIT_LINUX_PRANDOM_H
 #define UNIT_LINUX_PRANDOM_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the pure files of src/ use of the kernel's types, for the host. */
+/* The part of <linux/types.h> that src/ uses, for the host. */
 #ifndef UNIT_LINUX_TYPES_H
 #define UNIT_LINUX_TYPES_H
 
