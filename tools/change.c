@@ -22,7 +22,8 @@ static void parse_settings(struct settings *settings, char **words)
 		char key[33];
 
 		if (!length || !(*words)[length])
-			errx(STATUS_USAGE, "invalid setting '%s' (valid: KEY=VALUE; keys: %s)", *words, settings_keys());
+			errx(STATUS_USAGE, "invalid setting '%s' (valid: KEY=VALUE; keys: %s)", *words,
+			     settings_keys());
 		snprintf(key, sizeof(key), "%.*s", (int)length, *words);
 		if (!settings_parse(settings, key, *words + length + 1, error, sizeof(error)))
 			errx(STATUS_USAGE, "%s", error);

@@ -202,7 +202,7 @@ static void sleep_ns(uint64_t ns)
 }
 
 /*
- * Find the sample at the begin of the window. Returns false if a second sample has
+ * Find the sample at the beginning of the window. Returns false if a second sample has
  * to be taken now, because there is no earlier one, or to see whether the worker is
  * stuck: a share of missed periods in a long window does not show that.
  */

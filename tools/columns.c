@@ -24,7 +24,8 @@ static const struct table_column columns[COLUMNS] = {
 	[P99]		= { "P99", "p99_ns", TABLE_NUMBER, 6, "99 % of the ticks were at most this late" },
 	[MAX]		= { "MAX", "max_ns", TABLE_NUMBER, 6, "highest lateness" },
 	[TIMER_MEAN]	= { "TIMER-MEAN", "timer_mean_ns", TABLE_NUMBER, 6, "mean lateness of the timer" },
-	[TIMER_P99]	= { "TIMER-P99", "timer_p99_ns", TABLE_NUMBER, 6, "99 % of the timers were at most this late" },
+	[TIMER_P99]	= { "TIMER-P99", "timer_p99_ns", TABLE_NUMBER, 6,
+			    "99 % of the timers were at most this late" },
 	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6, "highest lateness of the timer" },
 };
 
@@ -129,7 +130,10 @@ static void unknown_column(const char *name, size_t length)
 	errx(STATUS_USAGE, "unknown column '%.*s' (valid: %s)", (int)length, name, valid);
 }
 
-/* Parse a list of columns, separated by commas. With a plus sign in front it follows the default columns. Returns their number. */
+/*
+ * Parse a list of columns, separated by commas. With a plus sign in front it follows the default columns. Returns their
+ * number.
+ */
 static size_t parse_columns(const char *names, enum column *chosen)
 {
 	size_t count = 0;

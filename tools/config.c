@@ -31,7 +31,7 @@ static struct config_ticker *find(struct config *config, const char *name)
 	return &tickers[config->count++];
 }
 
-/* Cut off blanks at both ends. Returns the new begin. */
+/* Cut off blanks at both ends. Returns the new beginning. */
 static char *trim(char *text)
 {
 	size_t length;
@@ -114,8 +114,8 @@ static bool parse_setting(char *text, struct config_ticker *ticker, char *error)
 	*value = '\0';
 	key = trim(text);
 	if (!ticker) {
-		snprintf(error, SETTINGS_ERROR, "setting '%.32s' before the first section (valid: [NAME] in front of it)",
-			 key);
+		snprintf(error, SETTINGS_ERROR,
+			 "setting '%.32s' before the first section (valid: [NAME] in front of it)", key);
 		return false;
 	}
 	return settings_parse(&ticker->settings, key, trim(value + 1), error, SETTINGS_ERROR) &&

@@ -95,7 +95,8 @@ static const struct {
 	{ "ticks_total", "counter", "Ticks run since the ticker was created.", get_ticks },
 	{ "missed_ticks_total", "counter", "Periods that passed without a tick.", get_missed },
 	{ "stalls_total", "counter", "Ticks overdue by more than stall_ms.", get_stalls },
-	{ "max_lateness_seconds", "gauge", "Highest lateness since the ticker was created or reset.", get_max_ns, true },
+	{ "max_lateness_seconds", "gauge", "Highest lateness since the ticker was created or reset.", get_max_ns,
+	  true },
 };
 
 static void print_histogram(FILE *out, const char *name, const char *ticker, const struct lateness *lateness)
@@ -204,8 +205,8 @@ static bool read_link(const char *path, char *next, size_t size)
 }
 
 /*
- * Follow symbolic links to their end. @mode is 0 if that does not exist. A link of another user is not followed, because
- * it could point to a file that only root may write; nor is a link in /proc to a file without a path.
+ * Follow symbolic links to their end. @mode is 0 if that does not exist. A link of another user is not followed,
+ * because it could point to a file that only root may write; nor is a link in /proc to a file without a path.
  */
 static bool follow_links(char *path, mode_t *mode)
 {
@@ -274,7 +275,8 @@ int command_export(int argc, char **argv)
 
 	while ((option = next_option(argc, argv, options)) != -1)
 		if (option == 'f' && (!*optarg || snprintf(path, sizeof(path), "%s", optarg) >= (int)sizeof(path)))
-			errx(STATUS_USAGE, "invalid file name '%.64s' (valid: 1 to %zu bytes)", optarg, sizeof(path) - 1);
+			errx(STATUS_USAGE, "invalid file name '%.64s' (valid: 1 to %zu bytes)", optarg,
+			     sizeof(path) - 1);
 	expect_end(argv, optind);
 	status = *path ? STATUS_DONE : find_file(path, sizeof(path));
 	if (!status)

@@ -14,8 +14,9 @@
 #define JSON_HELP	" -J, --json               use the JSON output format\n"
 #define RAW_HELP	" -r, --raw                use the raw output format\n"
 #define NOHEADINGS_HELP	" -n, --noheadings         don't print headings\n"
-#define OUTPUT_HELP	" -o, --output COLUMNS     output columns, separated by commas; '+' in front of the first adds to\n" \
-			"                            the default ones\n"
+#define OUTPUT_HELP \
+	" -o, --output COLUMNS     output columns, separated by commas; '+' in front of the first adds to\n" \
+	"                            the default ones\n"
 #define COMMON_HELP \
 	"\n" \
 	" -h, --help               display this help\n" \

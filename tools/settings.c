@@ -23,16 +23,16 @@ static const struct {
 	const char *none;	/* the word for the lowest value, if there is one */
 	int lowest;		/* of a duration in ms */
 } table[SETTINGS] = {
-	[SETTING_PERIOD]	= { "period", "period_ms", DURATION, "1ms to 2147483647ms, such as 250ms, 10s or 1h",
-				    NULL, 1 },
-	[SETTING_PHASE]		= { "phase", "phase_ms", DURATION, "none, or 0 to 2147483647ms, such as 250ms or 3h",
-				    "none", -1 },
+	[SETTING_PERIOD]	= { "period", "period_ms", DURATION,
+				    "1ms to 2147483647ms, such as 250ms, 10s or 1h", NULL, 1 },
+	[SETTING_PHASE]		= { "phase", "phase_ms", DURATION,
+				    "none, or 0 to 2147483647ms, such as 250ms or 3h", "none", -1 },
 	[SETTING_TIMER]		= { "timer", "timer", CHOICE, "hrtimer, wheel" },
 	[SETTING_CLOCK]		= { "clock", "clock", CHOICE, "monotonic, boottime, realtime" },
 	[SETTING_CPU]		= { "cpu", "cpu", CPU, "any, or the number of a CPU", "any", -1 },
 	[SETTING_NOTIFY]	= { "notify", "notify", SWITCH, "yes, no" },
-	[SETTING_STALL]		= { "stall", "stall_ms", DURATION, "off, or 1ms to 2147483647ms, such as 500ms or 10s",
-				    "off", 0 },
+	[SETTING_STALL]		= { "stall", "stall_ms", DURATION,
+				    "off, or 1ms to 2147483647ms, such as 500ms or 10s", "off", 0 },
 	[SETTING_ENABLED]	= { "enabled", "enabled", SWITCH, "yes, no" },
 };
 

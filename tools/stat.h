@@ -30,7 +30,7 @@ bool stat_parse(const char *text, struct stat_line *stat);
 /* Print a line that stat_parse() reads. */
 void stat_print(FILE *out, const struct stat_line *stat);
 
-/* Returns false if a count of @now is lower than the one of @before: it is another ticker, or the module was reloaded. */
+/* Returns false if a count of @now is lower than in @before: another ticker, or the module was reloaded. */
 bool stat_follows(const struct stat_line *now, const struct stat_line *before);
 
 /* Subtract the counts of @before from those of @now. last_ns and max_ns stay what they are. */

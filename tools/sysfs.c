@@ -152,8 +152,8 @@ int ticker_report(const char *name, const char *what, int error)
 		      name, what);
 		break;
 	case EBUSY:
-		warnx("%s: %s: another module has subscribed to the ticker; `lsmod | grep sched_tick` lists modules that"
-		      " can", name, what);
+		warnx("%s: %s: another module has subscribed to the ticker; `lsmod | grep sched_tick` lists modules"
+		      " that can", name, what);
 		break;
 	case ENOSPC:
 		warnx("%s: %s: there are as many tickers as the module parameter max_tickers allows", name, what);
@@ -272,7 +272,7 @@ int ticker_stat(const char *name, struct ticker *ticker)
 
 	if (status)
 		return status;
-	snprintf(ticker->name, sizeof(ticker->name), "%s", name);
+	snprintf(ticker->name, sizeof(ticker->name), "%.*s", TICKER_NAME_MAX, name);
 	if (stat_parse(text, &ticker->stat))
 		return STATUS_DONE;
 	warnx("%s: unknown format of stat: is the module older than sched-tick?", name);

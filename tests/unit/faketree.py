@@ -2,6 +2,7 @@
 """Fixtures for sched-tick(8) on the host: the tool, built with sanitizers, and a tree of files that looks like sysfs."""
 
 import collections
+import functools
 import os
 import subprocess
 
@@ -15,12 +16,18 @@ TIMER_LATE = {0: 86399, 4: 1}
 LONG_NAME = "a.name-of_32.characters.is.long1"
 
 
-@pytest.fixture(scope="session", name="tool")
-def _tool(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("tool")
+@functools.cache
+def build(top):
+    """Build the tool below a directory. Each module of tests has a fixture of its own; this runs once for all of them."""
+    directory = top / "tool"
     subprocess.run(["make", "--silent", "-C", str(TOP / "tools"), f"BUILD={directory}",
                     "CFLAGS=-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"], check=True)
     return directory / "sched-tick"
+
+
+@pytest.fixture(scope="session", name="tool")
+def _tool(tmp_path_factory):
+    return build(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session", name="shim")

@@ -165,12 +165,13 @@ def test_a_sample_that_can_not_be_kept(run, tree, no_sleep):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-def test_the_directory_of_a_user(tool):
+def test_the_directory_of_a_user(tool, no_sleep):
     """XDG_RUNTIME_DIR, or else HOME, or else none."""
     with tempfile.TemporaryDirectory() as name:
         top = pathlib.Path(name)
         top.chmod(0o755)
         shutil.copy(tool, top / "sched-tick")
+        shutil.copy(no_sleep["LD_PRELOAD"], top / "shim.so")
         put(sysfs(top))
         for place in ("runtime", "home"):
             (top / place).mkdir()
@@ -178,7 +179,8 @@ def test_the_directory_of_a_user(tool):
         command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", top / "sched-tick", "check", "--quiet"]
 
         def check(**environment):
-            return subprocess.run(command, text=True, stderr=subprocess.PIPE, check=True, env={"SCHED_TICK_ROOT": name} | environment).stderr
+            environment |= no_sleep | {"SCHED_TICK_ROOT": name, "LD_PRELOAD": f"{name}/shim.so"}
+            return subprocess.run(command, text=True, stderr=subprocess.PIPE, check=True, env=environment).stderr
         assert not check(XDG_RUNTIME_DIR=f"{name}/runtime", HOME=f"{name}/home")
         assert (top / "runtime/sched-tick/default").is_file() and not list((top / "home").iterdir())
         assert not check(HOME=f"{name}/home")

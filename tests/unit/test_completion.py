@@ -87,8 +87,9 @@ BASH = f"PS1=; source {COMPLETION}/sched-tick.bash; echo rea''dy\n"
 ZSH = f"PS1=; fpath=({COMPLETION} $fpath); autoload -U compinit; compinit -u -D; echo rea''dy\n"
 
 # What is typed, and what appears.
-TYPED = [("sched-tick wai\t", "wait"), ("--co\t", "--count"), (" 3 b\t", "backup"), ("\x15sched-tick set b\t", "backup"), ("phas\t", "phase="),
-         ("no\t", "none"), ("clo\t", "clock="), ("re\t", "realtime"), ("\x15sched-tick list -o NAME,ENA\t", "ENABLED"), (",TIC\t", "TICKS")]
+TYPED = [("sched-tick wai\t", "wait"), ("--co\t", "--count"), (" 3 b\t", "backup"), ("\x15sched-tick set b\t", "backup"),
+         ("phas\t", "phase="), ("no\t", "none"), ("clo\t", "clock="), ("re\t", "realtime"),
+         ("\x15sched-tick list -o NAME,ENA\t", "ENABLED"), (",TIC\t", "TICKS")]
 
 
 @pytest.mark.parametrize("shell,setup", [(["bash", "--norc", "-i"], BASH), (["zsh", "-f"], ZSH)], ids=["bash", "zsh"])

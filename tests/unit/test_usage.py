@@ -136,30 +136,31 @@ def test_help_of_the_program(run):
     assert re.findall(r"^ ([a-z]+) ", done.out.split("Commands:")[1].split("Options:")[0], re.MULTILINE) == [*COMMANDS, "help"]
 
 
-def options(run):
+@pytest.fixture(name="options")
+def _options(run):
     """The options of each command: letter (or nothing) and long name, from the help texts."""
     return {command: re.findall(r"^ (?:-(\w), |    )--([\w-]+)", run(command, "--help").out, re.MULTILINE) for command in COMMANDS}
 
 
-def test_a_letter_means_the_same_everywhere(run):
+def test_a_letter_means_the_same_everywhere(options):
     """One letter is one long option, in every command; and sched-tick(8) has a table of them."""
-    meanings = {letter + name: (letter, name) for found in options(run).values() for letter, name in found if letter}
+    meanings = {letter + name: (letter, name) for found in options.values() for letter, name in found if letter}
     letters = sorted(letter for letter, _ in meanings.values())
     assert letters == sorted(set(letters)) and len(letters) > 10
     page = (TOP / "tools" / "sched-tick.8").read_text("utf-8")
     table = page[page.index(".SS Letters"):]
     table = table[table.index(".TS"):table.index(".TE")].replace("\\", "")
     rows = re.findall(r"^-(\w)\|--([\w-]+)\|(.*)$", table, re.MULTILINE)
-    found = {(letter, name): [command for command in COMMANDS if (letter, name) in options(run)[command]]
+    found = {(letter, name): [command for command in COMMANDS if (letter, name) in options[command]]
              for letter, name in meanings.values()}
     assert {(letter, name): commands.split(", ") for letter, name, commands in rows} == \
         {key: ["all"] if len(commands) == len(COMMANDS) else commands for key, commands in found.items()}
 
 
-def test_the_man_page_has_every_option(run):
+def test_the_man_page_has_every_option(options):
     """sched-tick(8) describes the options that the help texts describe, and no other."""
     page = (TOP / "tools" / "sched-tick.8").read_text("utf-8").replace("\\-", "-")
-    for command, found in options(run).items():
+    for command, found in options.items():
         section = re.split(r"^\.S[HS] ", page.split(f"\n.SS {command}\n")[1], flags=re.MULTILINE)[0]
         described = set(re.findall(r"--([a-z-]+)", "\n".join(line for line in section.splitlines() if line.startswith((".BR -", ".B -")))))
         assert described == {name for _, name in found} - {"help", "version"}, command
