@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`make pictures`: the pictures of the README, from half an hour of virtual time on a stock kernel.
 
-The screens are what sched-tick(8) printed there. The heat map is what the first panel of the dashboard shows: a real
-Prometheus is given what `sched-tick export` wrote every 15 s, and asked with the panel's own expression.
+The screens show the output of sched-tick(8). The heat map shows the first panel of the dashboard: Prometheus reads what
+`sched-tick export` wrote every 15 s, and evaluates the panel's expression.
 """
 
 import re
@@ -14,26 +14,27 @@ import rootfs
 import vm
 
 DOCS = vm.TOP / "docs"
-LOOKS = 120
+SAMPLES = 120
 
-# Quiet at first; then the timer wheel; then something that takes the CPU for a while, again and again; and once for long.
+# An idle machine at first; then the timer wheel; then a task that occupies the CPU for some milliseconds, several times; at last
+# once for 1.5 s.
 JOB = """
 insmod /sched_tick.ko period_ms=50
 sched-tick create backup period=1d phase=3h clock=realtime enabled=yes
 sched-tick create poll.eth0 period=20ms stall=200ms cpu=0 enabled=yes
 hog() { insmod /tick_hog.ko ms=$1; rmmod tick_hog; }
-look=0
-while [ $((look += 1)) -le %d ]; do
-    [ $look = 20 ] && sched-tick set default timer=wheel
-    [ $look = 45 ] && sched-tick set default timer=hrtimer
-    [ $look = 105 ] && hog 1500
+sample=0
+while [ $((sample += 1)) -le %d ]; do
+    [ $sample = 20 ] && sched-tick set default timer=wheel
+    [ $sample = 45 ] && sched-tick set default timer=hrtimer
+    [ $sample = 105 ] && hog 1500
     next=$(($(cut -d . -f 1 /proc/uptime) + 15))
-    if [ $look -gt 60 ] && [ $look -le 85 ]; then
+    if [ $sample -gt 60 ] && [ $sample -le 85 ]; then
         for ms in 3 8 1 30 5 60 2 12; do hog $ms; sleep 1; done
     fi
     sleep $((next - $(cut -d . -f 1 /proc/uptime)))
     echo "--- at $(date +%%s)"
-    sched-tick export -o - | grep '^sched_tick_lateness_seconds_bucket{ticker="default"'
+    sched-tick export --file - | grep '^sched_tick_lateness_seconds_bucket{ticker="default"'
 done
 echo '--- list'
 echo '# sched-tick list'
@@ -42,7 +43,7 @@ echo '--- watch'
 echo '# sched-tick watch --delay 10s'
 sched-tick watch --delay 10s --count 1 default poll.eth0
 echo '--- end'
-""" % LOOKS
+""" % SAMPLES
 
 PLOT = """
 set terminal pngcairo size 900,340 font "DejaVu Sans,10"
@@ -65,14 +66,14 @@ e
 
 
 def screen(text, name):
-    """A picture of a terminal."""
+    """Draw a picture of a terminal."""
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip()
     subprocess.run(["pango-view", "--font=DejaVu Sans Mono 10", "--background=#1e1e1e", "--foreground=#e6e6e6",
                     "--margin=14", "--no-display", f"--output={DOCS / name}", f"--text={plain}"], check=True)
 
 
 def heat_map(samples, begin, end, name, step=30):
-    """A picture of the first panel."""
+    """Draw a picture of the first panel of the dashboard."""
     panel, expression = harness.dashboard()["panels"][0], harness.dashboard_expressions()[0]
     with harness.Prometheus({}, samples).running() as prometheus:
         series = prometheus.api("query_range", query=expression, start=begin, end=end, step=step)["result"]
@@ -91,7 +92,7 @@ def heat_map(samples, begin, end, name, step=30):
 
 
 def main():
-    """All of them."""
+    """Draw all pictures."""
     kernel = rootfs.REFERENCE
     machine = vm.Machine(kernel, "virtual", vm.build_dkms(kernel), vm.build_others(kernel)[0] | vm.tool())
     result = machine.boot(JOB, timeout=1800, label="pictures")
@@ -101,7 +102,7 @@ def main():
     screen(parts["list"], "list.png")
     screen(parts["watch"], "watch.png")
     times = [int(name.split()[1]) for name in parts if name.startswith("at ")]
-    # A series at a time, and each in order.
+    # Sorted by series, then by time.
     samples = [line.replace("{", '{job="node",instance="demo",') + f" {at}"
                for lines in zip(*(parts[f"at {at}"].splitlines() for at in times)) for line, at in zip(lines, times)]
     heat_map("\n".join([*samples, "# EOF\n"]), times[4], times[-1], "lateness.png")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""sched-tick(8) with the module, in virtual time, where what is asserted of time and cost is the same everywhere."""
+"""sched-tick(8) with the module, in virtual time, where times and costs are the same on every machine."""
 
 import re
 
@@ -13,14 +13,16 @@ mkdir /run
 insmod /sched_tick.ko enabled=0
 sched-tick create t period=10ms enabled=yes
 before=$(cat /sys/kernel/sched_tick/tickers/t/counter)
-sched-tick wait -n 10000 t &
+sched-tick wait --count 10000 t &
 waiter=$!
 wait $waiter
 echo "wait: status $?, $(($(cat /sys/kernel/sched_tick/tickers/t/counter) - before)) ticks"
-sched-tick wait t -n 3 -- sh -c 'echo "tick $SCHED_TICK_COUNTER +$SCHED_TICK_TICKS"'
+sched-tick wait t -c 3 -- sh -c 'echo "tick $SCHED_TICK_COUNTER +$SCHED_TICK_TICKS"'
 echo "command: status $?"
-sched-tick wait -n 5 t -- false
+sched-tick wait -c 5 t -- sh -c 'exit 7'
 echo "failing: status $?"
+sched-tick wait t -- sh -c 'kill -KILL $$'
+echo "killed: status $?"
 notify=/sys/kernel/sched_tick/tickers/t/notify
 sleep 1
 echo "notify: $(cat $notify) after they ended"
@@ -41,8 +43,37 @@ wait $waiter
 echo "removed: status $?"
 """
 
-# What a monitor reads through all that can be done to a ticker; where there is no room, or no writing; and its price
-# beside a shell script's that does the same.
+# Ten seconds with 100 ticks and one stall of 500 ms, then ten seconds without; a ticker with the settings of another one.
+CHECK = """
+sched-tick create c period=100ms cpu=0 enabled=yes
+check() { sched-tick check --raw --noheadings --threshold 200ms --max-missed 100% $* c; echo "check: status $?"; }
+sleep 1
+check
+sleep 9
+insmod /tick_hog.ko cpu=0 ms=500
+sleep 1
+check
+rmmod tick_hog
+sleep 10
+check
+check --since-start --max-late 0%
+sched-tick delete c
+sched-tick create c cpu=0
+check
+sched-tick set c period=1500ms phase=250ms timer=wheel clock=boottime stall=2s notify=yes enabled=yes
+sched-tick create d $(sched-tick show --settings c)
+sched-tick show --settings c > /c
+sched-tick show --settings d | cmp - /c && echo "same settings: $(tr '\\n' ' ' < /c)"
+sched-tick set d phase=-1 cpu=-1 stall=0
+sched-tick show --settings d | grep -E 'phase|cpu|stall' | tr '\\n' ' '
+echo
+sched-tick create e enabled=no
+echo "never: $(sched-tick list -rno mean,p99,max e)"
+sched-tick delete e; sched-tick delete d; sched-tick delete c
+"""
+
+# What a monitor reads while settings are changed; a full and a read-only file system; and the cost, compared with that of a
+# shell script.
 CHANGES = ["enabled=no", "enabled=yes", "period=20ms", "clock=boottime", "timer=wheel", "cpu=0", "phase=3ms", "enabled=off",
            "enabled=on"]
 EXPORT = r"""
@@ -50,28 +81,28 @@ sched-tick create x period=10ms enabled=yes
 mkdir /out
 sleep 1
 echo '--- export'
-sched-tick export -o -
+sched-tick export --file -
 """ + "".join(f"""
 sched-tick set x {change}
 sleep 1
 echo '--- export'
-sched-tick export -o -
+sched-tick export --file -
 """ for change in CHANGES) + r"""
 echo 1 > /sys/kernel/sched_tick/tickers/x/reset
 echo '--- export'
-sched-tick export -o -
+sched-tick export --file -
 echo '--- end'
 mkdir /mnt
 mount -t tmpfs -o size=16k none /mnt
-sched-tick export -o /mnt/a.prom
+sched-tick export -f /mnt/a.prom
 cp /mnt/a.prom /old
 dd if=/dev/zero of=/mnt/fill 2> /dev/null
-sched-tick export -o /mnt/a.prom
-echo "full: status $?, $(cmp /old /mnt/a.prom && echo the old one is there)"
+sched-tick export -f /mnt/a.prom
+echo "full: status $?, $(cmp /old /mnt/a.prom && echo the old file is there)"
 ls -A /mnt
 mount -o remount,ro /mnt
-sched-tick export -o /mnt/a.prom
-echo "read-only: status $?, $(cmp /old /mnt/a.prom && echo the old one is there)"
+sched-tick export -f /mnt/a.prom
+echo "read-only: status $?, $(cmp /old /mnt/a.prom && echo the old file is there)"
 
 sched-tick delete x
 i=0
@@ -89,57 +120,74 @@ done
 END
 cp /sys/kernel/sched_tick/lateness/bounds_ns /bounds
 now() { cut -d ' ' -f 1 /proc/uptime; }
-for program in 'sched-tick export -o /out/sched_tick.prom' 'sh /script'; do
+for program in 'sched-tick export -f /out/sched_tick.prom' 'sh /script'; do
     a=$(now); i=0
     while [ $i -lt 5 ]; do $program > /dev/null; i=$((i + 1)); done
-    echo "price: $a $(now) ${program%% *}"
+    echo "cost: $a $(now) ${program%% *}"
 done
 """
 
 
 @pytest.fixture(scope="module", name="result")
-def _result(modules):
-    machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), vm.tool())
-    return machine.boot(WAIT + EXPORT, timeout=900, label="tool")
+def _result(modules, others):
+    machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), others(REFERENCE) | vm.tool())
+    return machine.boot(WAIT + CHECK + EXPORT, timeout=900, label="tool")
 
 
 def test_ends_well(result):
-    """And the log is silent."""
+    """The job ends, and the kernel log has no warning."""
     assert result.verdict == "pass" and not result.bad_lines, result.explain()
 
 
 def test_wait_loses_no_tick(result):
-    """10,000 of them at 10 ms."""
+    """10,000 ticks at 10 ms are all counted."""
     assert "wait: status 0, 10000 ticks" in result.report, result.explain()
 
 
 def test_wait_runs_a_command_per_tick(result):
-    """And says which it is."""
+    """The command finds the counter and the number of ticks in its environment. Its status is passed on."""
     ticks = [int(tick) for tick in re.findall(r"^tick (\d+) \+1$", result.report, re.MULTILINE)]
     assert len(ticks) == 3 and ticks == list(range(ticks[0], ticks[0] + 3)), result.explain()
     assert "command: status 0" in result.report
-    assert "failing: status 1" in result.report
+    assert "failing: status 7" in result.report and "killed: status 137" in result.report
 
 
 def test_wait_restores_notify(result):
-    """Also when it is killed."""
+    """It does so also if it is killed."""
     assert re.findall(r"^notify: (\d) (.*)$", result.report, re.MULTILINE) == [
         ("0", "after they ended"), ("1", "while one waits"), ("0", "after it was killed")], result.explain()
 
 
 def test_wait_sleeps(result):
-    """A hundred seconds without a tick cost not even one of the clock's."""
+    """100 s without a tick take no CPU time."""
     assert "asleep: 0 0" in result.report, result.explain()
 
 
 def test_wait_ends_with_its_ticker(result):
-    """With a status of its own."""
+    """The exit status is 3."""
     assert "removed: status 3" in result.report, result.explain()
     assert "t: no such ticker" in result.report
 
 
+def test_check_finds_one_late_tick_once(result):
+    """A stall makes one check fail and not the next one; the whole life of the ticker still has it."""
+    found = re.findall(r"^c (\S+) (\d+) (\S+) (\S+)\ncheck: status (\d)$", result.report, re.MULTILINE)
+    assert [(state, status) for state, _, _, _, status in found] == [("ok", "0"), ("late", "4"), ("ok", "0"), ("late", "4"),
+                                                                     ("disabled", "0")], result.explain()
+    ticks = [int(count) for _, count, _, _, _ in found]
+    assert 90 < ticks[1] < 140 and 98 < ticks[2] < 106 and ticks[3] > 200 and ticks[4] == 0, ticks
+
+
+def test_set_takes_what_show_prints(result):
+    """The settings of a ticker can be given to another one; and the kernel's words for the lowest values are accepted."""
+    settings = "period=1500ms phase=250ms timer=wheel clock=boottime cpu=0 notify=yes stall=2s enabled=yes"
+    assert f"same settings: {settings} \n" in result.report, result.explain()
+    assert "phase=none cpu=any stall=off \n" in result.report
+    assert "never: - - -\n" in result.report
+
+
 def test_counters_never_go_back(result):
-    """Whatever is set; and the buckets add up to the count, which is that of the ticks, each time."""
+    """No setting makes a counter smaller; the buckets add up to the number of ticks each time."""
     exports = re.findall(r"^--- export\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL)
     assert len(exports) == len(CHANGES) + 2, result.explain()
     before, moved = {}, set()
@@ -159,13 +207,13 @@ def test_counters_never_go_back(result):
 
 
 def test_a_full_disk_leaves_the_old_file(result):
-    """And nothing else."""
-    assert "full: status 1, the old one is there" in result.report, result.explain()
-    assert "read-only: status 1, the old one is there" in result.report, result.explain()
+    """No other file is left."""
+    assert "full: status 1, the old file is there" in result.report, result.explain()
+    assert "read-only: status 1, the old file is there" in result.report, result.explain()
 
 
 def test_export_is_cheap(result):
-    """For 101 tickers less than a tenth of what a shell script takes for less."""
+    """For 101 tickers it takes less than a tenth of the time of a shell script that reads less."""
     spent = {name: float(end) - float(begin)
-             for begin, end, name in re.findall(r"price: (\S+) (\S+) (\S+)", result.report)}
+             for begin, end, name in re.findall(r"cost: (\S+) (\S+) (\S+)", result.report)}
     assert spent["sched-tick"] < spent["sh"] / 10, spent
