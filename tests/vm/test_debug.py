@@ -128,7 +128,7 @@ def boot_debug(checker, files, run, share, label):
     counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
               for path, text in re.findall(r"^--- counts (\S+/src/\S+)\n([^-]*)", result.report, re.MULTILINE)}
     return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict, told.get("after", ""),
-                   told.get("leaks_the_ticker", "" if checker == "races" else "nobody looked"), counts)
+                   told.get("leaks", "" if checker == "races" else "nobody looked"), counts)
 
 
 @pytest.fixture(scope="module", name="booted")
