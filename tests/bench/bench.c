@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a tick costs and how late it is, beside others who do something every so
- * often. In virtual time, where an instruction is a nanosecond: lines of
+ * Cost and lateness of a tick, beside other ways to run something periodically.
+ * In virtual time, where an instruction is a nanosecond. Prints lines of
  *	# figure NAME VALUE
- * tests/bench/bench.py makes a table of them.
+ * from which tests/bench/bench.py makes tables.
  *
- * What something costs is what it takes from a program that runs when nothing
- * else does, so whoever is woken, switched to and switched from is in it.
+ * Cost is the number of instructions taken from a SCHED_IDLE background task, so
+ * it includes wake-ups and task switches.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,28 +41,28 @@ static void figure(double value, const char *format, ...)
 	note("figure %s %.1f", name, value);
 }
 
-/* A program that counts how far it comes. */
+/* A busy loop that counts its iterations: as SCHED_IDLE the background task, as SCHED_OTHER a competitor. */
 
-static volatile uint64_t *turns;
+static volatile uint64_t *iterations;
 
-static void burner(void *policy)
+static void count_iterations(void *policy)
 {
 	struct sched_param none = { };
 
 	sched_setscheduler(0, *(int *)policy, &none);
 	for (;;)
-		(*turns)++;
+		(*iterations)++;
 }
 
-static pid_t burn(int policy)
+static pid_t start_loop(int policy)
 {
-	if (!turns)
-		turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	require(turns != MAP_FAILED, "memory is shared");
-	return spawn(burner, &policy);
+	if (!iterations)
+		iterations = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(iterations != MAP_FAILED, "memory is shared");
+	return spawn(count_iterations, &policy);
 }
 
-/* Until an instant that lies the same to jiffies and to multiples of our periods. */
+/* Sleep until a fixed offset from jiffies and from multiples of the periods used here. */
 static void sleep_to_grid(void)
 {
 	int64_t grid_ns = 200 * NSEC_PER_MSEC, now = now_ns(CLOCK_MONOTONIC);
@@ -70,17 +70,17 @@ static void sleep_to_grid(void)
 	sleep_ns(grid_ns - now % grid_ns + 2 * NSEC_PER_MSEC + NSEC_PER_MSEC / 2);
 }
 
-static double turns_in(int64_t duration_ns)
+static double iterations_in(int64_t duration_ns)
 {
 	uint64_t before;
 
 	sleep_to_grid();
-	before = *turns;
+	before = *iterations;
 	sleep_ns(duration_ns);
-	return *turns - before;
+	return *iterations - before;
 }
 
-/* What a change leaves to be done, such as telling of it, comes up to a second later, if it is one change. */
+/* Wait for deferred work of a single change, such as its uevent: it comes up to a second later. */
 static void settle(void)
 {
 	sleep_ns(NSEC_PER_SEC * 5 / 4);
@@ -88,18 +88,18 @@ static void settle(void)
 
 static double undisturbed;
 
-/* Instructions a second that others take from the burner. */
+/* Instructions per second taken from the background task. */
 static double taken_in(int64_t seconds)
 {
-	return (1 - turns_in(seconds * NSEC_PER_SEC) / (seconds * undisturbed)) * NSEC_PER_SEC;
+	return (1 - iterations_in(seconds * NSEC_PER_SEC) / (seconds * undisturbed)) * NSEC_PER_SEC;
 }
 
-/* How many runs there were, and how many there should be by now. */
+/* Number of runs so far, and number of runs due so far. */
 struct runs {
 	uint64_t done, due;
 };
 
-/* What a run costs of what counts its runs, at 1 ms, and what share there was of those that were due: in the same second. */
+/* Measure in the same second the cost of a run at 1 ms and the share of due runs that were done. */
 static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
 {
 	struct runs from, to;
@@ -107,9 +107,9 @@ static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
 
 	sleep_to_grid();
 	from = read_runs();
-	left = *turns;
+	left = *iterations;
 	sleep_ns(NSEC_PER_SEC);
-	left = *turns - left;
+	left = *iterations - left;
 	to = read_runs();
 	figure((1 - left / undisturbed) * NSEC_PER_SEC / (to.done - from.done), "cost/%s", who);
 	figure(100.0 * (to.done - from.done) / (to.due - from.due), "delivered/%s", who);
@@ -117,14 +117,14 @@ static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
 
 static pid_t begin_costs(void)
 {
-	pid_t pid = burn(SCHED_IDLE);
+	pid_t pid = start_loop(SCHED_IDLE);
 
-	turns_in(NSEC_PER_SEC);
-	undisturbed = turns_in(NSEC_PER_SEC);
+	iterations_in(NSEC_PER_SEC);
+	undisturbed = iterations_in(NSEC_PER_SEC);
 	return pid;
 }
 
-/* How late, from samples. */
+/* Lateness from samples. */
 
 static int ascending(const void *left, const void *right)
 {
@@ -140,7 +140,7 @@ static void lateness(const char *who, uint32_t *samples, size_t count)
 	double sum = 0;
 
 	require(count > 10, "%s: %zu samples", who, count);
-	/* The first ones load the caches of the kernel: leave them out. */
+	/* The first ones fill caches of the kernel: leave them out. */
 	samples += 5;
 	count -= 5;
 	for (size_t i = 0; i < count; i++)
@@ -152,7 +152,7 @@ static void lateness(const char *who, uint32_t *samples, size_t count)
 	figure(samples[count - 1], "lateness_ns/max/%s", who);
 }
 
-/* Ours: what the tracepoint says. */
+/* Lateness of sched_tick, from its tracepoint. */
 static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
 {
 	static uint32_t samples[BENCH_SAMPLES];
@@ -175,7 +175,7 @@ static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
 	lateness(who, samples, number);
 }
 
-/* Peers that are modules. */
+/* Other methods that are modules. */
 
 static void peer_load(const char *parameters)
 {
@@ -201,7 +201,7 @@ static void peer_lateness(const char *who, const char *parameters, int64_t secon
 	lateness(who, samples, number);
 }
 
-/* Peers that are programs. */
+/* Other methods that are programs. */
 
 static struct {
 	unsigned int count;
@@ -250,7 +250,7 @@ static void execute(void *words)
 #define FIFO		"-p80"
 #define OTHER		"--policy=other"
 
-/* Its own words: mean and worst; and its histogram, in whole us. */
+/* From its output: mean and maximum; and its histogram, in whole us. */
 static void cyclictest_lateness(const char *who, const char *policy)
 {
 	long mean = -1, worst = -1, us, count, below = 0;
@@ -279,7 +279,7 @@ static void cyclictest_lateness(const char *who, const char *policy)
 	require(output && !pclose(output) && next == ARRAY_SIZE(percentiles), "%s", command);
 }
 
-/* At 1 ms each, one after the other. */
+/* Each method at 1 ms, one after the other. */
 
 static void cost(const char *who, double per_s)
 {
@@ -301,8 +301,8 @@ static void our_cost(const char *who)
 	ticker_set("enabled", "0");
 }
 
-/* Which timers and works of the module ran in a while: what does not run takes no instruction. */
-static unsigned int runs_in(int64_t duration_ns)
+/* Count the timers and work items of the module that run in a while: 0 means no instruction is executed. */
+static unsigned int count_runs(int64_t duration_ns)
 {
 	static const char *const events[] = { "timer", "workqueue" };
 	unsigned int runs = 0;
@@ -333,9 +333,9 @@ static void run_bench_tick(void)
 
 	setup("enabled=0 period_ms=1");
 	settle();
-	figure(runs_in(60 * NSEC_PER_SEC), "runs/disabled");
+	figure(count_runs(60 * NSEC_PER_SEC), "runs/disabled");
 	ticker_set("enabled", "1");
-	require(runs_in(NSEC_PER_SEC) >= 2000, "what runs is seen");
+	require(count_runs(NSEC_PER_SEC) >= 2000, "timers and work items of an enabled ticker are seen");
 	ticker_set("enabled", "0");
 
 	pid = begin_costs();
@@ -352,7 +352,7 @@ static void run_bench_tick(void)
 	reap(&pid, 1);
 
 	our_lateness("ours", BENCH_SAMPLES, NSEC_PER_MSEC);
-	pid = burn(SCHED_OTHER);
+	pid = start_loop(SCHED_OTHER);
 	our_lateness("ours_hogged", BENCH_SAMPLES, NSEC_PER_MSEC);
 	reap(&pid, 1);
 	ticker_set("period_ms", "100");
@@ -401,7 +401,7 @@ static void run_bench_peers(void)
 	reap(&other, 1);
 	program_cost("cyclictest_fifo", RUN(CYCLICTEST(FIFO)));
 	program_cost("cyclictest_other", RUN(CYCLICTEST(OTHER)));
-	/* Ten turns a second. */
+	/* Ten iterations per second. */
 	other = spawn(execute, RUN("sh", "-c", "while sleep 0.1; do cat /proc/uptime; done"));
 	sleep_ns(NSEC_PER_SEC);
 	cost("shell", 10);
@@ -416,7 +416,7 @@ static void run_bench_peers(void)
 	lateness("timerfd", looped->samples, looped->count);
 	cyclictest_lateness("cyclictest_fifo", FIFO);
 	cyclictest_lateness("cyclictest_other", OTHER);
-	pid = burn(SCHED_OTHER);
+	pid = start_loop(SCHED_OTHER);
 	cyclictest_lateness("cyclictest_fifo_hogged", FIFO);
 	cyclictest_lateness("cyclictest_other_hogged", OTHER);
 	reap(&pid, 1);
@@ -426,12 +426,12 @@ const struct ktest test_bench_peers = {
 	"bench_peers", run_bench_peers, .timeout_s = 900, .needs_virtual = true, .on_request = true
 };
 
-/* Many at once. */
+/* Many tickers at once. */
 
 static void many_cost(unsigned int count, bool aligned)
 {
 	const char *how = aligned ? "aligned" : "scattered";
-	/* A thousand ticks a second, however many tickers they are of. */
+	/* A thousand ticks a second in total, whatever the number of tickers. */
 	const unsigned int period_ms = count;
 	uint64_t ticks = 0, missed = 0;
 
@@ -442,7 +442,7 @@ static void many_cost(unsigned int count, bool aligned)
 		ticker_set("period_ms", "2147483647");
 		ticker_set("enabled", "1");
 	}
-	/* That they are enabled is reported first, at 8 a second. */
+	/* Wait for the uevents of enabling, 8 per second. */
 	sleep_ns(NSEC_PER_SEC + count * NSEC_PER_SEC / 8);
 	for (unsigned int i = 0; i < count; i++) {
 		ticker_choose(numbered(i));
@@ -465,8 +465,8 @@ static void many_cost(unsigned int count, bool aligned)
 	remove_all(count);
 }
 
-/* The same of timers, each with a work that does nothing. */
-static void floor_of_many(unsigned int count, unsigned int apart_ms)
+/* The same for hrtimers, each with an empty work item. */
+static void baseline_of_many(unsigned int count, unsigned int apart_ms)
 {
 	char parameters[96];
 
@@ -474,7 +474,7 @@ static void floor_of_many(unsigned int count, unsigned int apart_ms)
 		 apart_ms);
 	peer_load(parameters);
 	sleep_ns(NSEC_PER_SEC + count * NSEC_PER_MSEC);
-	figure(taken_in(count > 1000 ? 10 : 1) / 1000, "floor_many/%s/%u", apart_ms ? "scattered" : "aligned", count);
+	figure(taken_in(count > 1000 ? 10 : 1) / 1000, "baseline_many/%s/%u", apart_ms ? "scattered" : "aligned", count);
 	require(!module_remove("peers"), "peers unload");
 }
 
@@ -483,14 +483,14 @@ struct slab {
 	long long active, size;
 };
 
-/* Of what a kind of object takes, or of everything; in bytes. */
+/* Read /proc/slabinfo: number and size in bytes of each kind of object. */
 static size_t slabs(struct slab *all, size_t size)
 {
 	FILE *file = fopen("/proc/slabinfo", "r");
 	char line[512];
 	size_t count = 0;
 
-	require(file, "/proc/slabinfo");
+	require(file, "/proc/slabinfo can be read");
 	while (count < size && fgets(line, sizeof(line), file))
 		if (sscanf(line, "%63s %lld %*d %lld", all[count].name, &all[count].active,
 			   &all[count].size) == 3)
@@ -520,7 +520,7 @@ static void memory_of(unsigned int count)
 	settle_memory();
 	figure((meminfo_kb("Slab:") - slab_kb) * 1024.0 / count, "memory/slab");
 	figure((meminfo_kb("VmallocUsed:") + meminfo_kb("Percpu:") - vmalloc_kb) * 1024.0 / count, "memory/vmalloc");
-	require(slabs(after, ARRAY_SIZE(after)) == kinds, "the same kinds of objects as before");
+	require(slabs(after, ARRAY_SIZE(after)) == kinds, "the kinds of slab objects are the same as before");
 	for (size_t i = 0; i < kinds; i++) {
 		bytes = (double)(after[i].active - before[i].active) * after[i].size / count;
 		if (bytes >= 16)
@@ -528,27 +528,27 @@ static void memory_of(unsigned int count)
 	}
 }
 
-/* ns of a mkdir and of a rmdir, of items below a directory. */
-static void births(const char *who, const char *directory, unsigned int count)
+/* Measure ns per mkdir and per rmdir of items below a directory. */
+static void mkdir_and_rmdir(const char *who, const char *directory, unsigned int count)
 {
-	int64_t begun[3];
+	int64_t start[3];
 	char path[PATH_MAX];
 
-	begun[0] = now_ns(CLOCK_MONOTONIC);
+	start[0] = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, numbered(i));
 		if (mkdir(path, 0755))
 			require(false, "mkdir %s: %s", path, strerror(errno));
 	}
-	begun[1] = now_ns(CLOCK_MONOTONIC);
+	start[1] = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < count; i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, numbered(i));
 		if (rmdir(path))
 			require(false, "rmdir %s: %s", path, strerror(errno));
 	}
-	begun[2] = now_ns(CLOCK_MONOTONIC);
-	figure((double)(begun[1] - begun[0]) / count, "mkdir/%s/%u", who, count);
-	figure((double)(begun[2] - begun[1]) / count, "rmdir/%s/%u", who, count);
+	start[2] = now_ns(CLOCK_MONOTONIC);
+	figure((double)(start[1] - start[0]) / count, "mkdir/%s/%u", who, count);
+	figure((double)(start[2] - start[1]) / count, "rmdir/%s/%u", who, count);
 }
 
 static void run_bench_many(void)
@@ -565,16 +565,16 @@ static void run_bench_many(void)
 		many_cost(counts[i], true);
 		many_cost(counts[i], false);
 	}
-	births("ours", KTEST_CONFIGFS, most);
+	mkdir_and_rmdir("ours", KTEST_CONFIGFS, most);
 	require(!module_unload(), "module unloads");
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts) && counts[i] <= most; i++) {
-		floor_of_many(counts[i], 0);
-		floor_of_many(counts[i], 1);
+		baseline_of_many(counts[i], 0);
+		baseline_of_many(counts[i], 1);
 	}
 	reap(&pid, 1);
 	peer_load("what=bare");
-	births("bare", "/sys/kernel/config/bare", most);
+	mkdir_and_rmdir("bare", "/sys/kernel/config/bare", most);
 	require(!module_remove("peers"), "peers unload");
 }
 
@@ -582,37 +582,37 @@ const struct ktest test_bench_many = {
 	"bench_many", run_bench_many, .timeout_s = 3000, .needs_virtual = true, .on_request = true
 };
 
-/* Reading. */
+/* Reads. */
 
 static double read_ns(const char *path)
 {
 	const int times = 1000;
 	char text[4096];
-	int64_t begun;
+	int64_t start;
 	int fd = open(path, O_RDONLY);
 
 	require(fd >= 0, "%s opens", path);
-	begun = now_ns(CLOCK_MONOTONIC);
+	start = now_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < times; i++)
 		if (pread(fd, text, sizeof(text), 0) <= 0)
 			require(false, "%s reads", path);
-	begun = now_ns(CLOCK_MONOTONIC) - begun;
+	start = now_ns(CLOCK_MONOTONIC) - start;
 	close(fd);
-	return (double)begun / times;
+	return (double)start / times;
 }
 
 static double command_ns(char **words)
 {
-	int64_t begun = now_ns(CLOCK_MONOTONIC);
+	int64_t start = now_ns(CLOCK_MONOTONIC);
 	pid_t pid = spawn(execute, words);
 	int status;
 
 	waitpid(pid, &status, 0);
 	require(WIFEXITED(status) && !WEXITSTATUS(status), "%s ends well: %d", words[0], status);
-	return now_ns(CLOCK_MONOTONIC) - begun;
+	return now_ns(CLOCK_MONOTONIC) - start;
 }
 
-/* What an exporter reads when there is no stat, and writes. */
+/* The files that an exporter without stat reads. */
 #define FILES	"enabled", "period_ms", "counter", "missed", "stalls", "lateness/sum_ns", "lateness/max_ns", \
 		"lateness/histogram", "timer_lateness/sum_ns", "timer_lateness/histogram"
 
@@ -638,11 +638,11 @@ static void separate_files(void *directory)
 
 static double loop_ns(void)
 {
-	int64_t begun = now_ns(CLOCK_MONOTONIC);
+	int64_t start = now_ns(CLOCK_MONOTONIC);
 	pid_t pid = spawn(separate_files, KTEST_TICKERS);
 
 	waitpid(pid, NULL, 0);
-	return now_ns(CLOCK_MONOTONIC) - begun;
+	return now_ns(CLOCK_MONOTONIC) - start;
 }
 
 static void run_bench_read(void)
@@ -667,7 +667,7 @@ static void run_bench_read(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
 		make_all(counts[i]);
-		/* Once to have it all in the caches of the kernel. */
+		/* The first run fills caches of the kernel. */
 		for (int warm = 0; warm < 2; warm++) {
 			double ours = command_ns(RUN("sched-tick", "export", "-f", "/tmp/sched_tick.prom"));
 			double loop = loop_ns();
@@ -686,14 +686,14 @@ const struct ktest test_bench_read = {
 	"bench_read", run_bench_read, .timeout_s = 3000, .needs_virtual = true, .on_request = true
 };
 
-/* A day at 1 s. Drift: how much later the last turn came than so many periods after the first. */
+/* A day at 1 s. Drift: time from the first to the last wake-up, less the periods in between. */
 
 static struct {
 	unsigned int count;
 	int64_t first_ns, last_ns;
 } *woken;
 
-static void note_turn(int index)
+static void note_wakeup(int index)
 {
 	woken[index].last_ns = now_ns(CLOCK_MONOTONIC);
 	if (!woken[index].count++)
@@ -708,7 +708,7 @@ static void woken_by_counter(void *unused)
 	for (;;) {
 		pread(poller.fd, text, sizeof(text), 0);
 		if (poll(&poller, 1, -1) == 1)
-			note_turn(0);
+			note_wakeup(0);
 	}
 }
 
@@ -720,21 +720,21 @@ static void woken_by_timerfd(void *unused)
 
 	timerfd_settime(fd, 0, &every, NULL);
 	while (read(fd, &expired, sizeof(expired)) == sizeof(expired))
-		note_turn(1);
+		note_wakeup(1);
 }
 
 static void drift(const char *who, int index)
 {
 	int64_t passed_ns = woken[index].last_ns - woken[index].first_ns;
 
-	require(woken[index].count > 1, "%s: %u turns", who, woken[index].count);
+	require(woken[index].count > 1, "%s: %u wake-ups", who, woken[index].count);
 	figure(passed_ns - (woken[index].count - 1) * NSEC_PER_SEC, "drift_ns/%s", who);
 }
 
 static void run_bench_day(void)
 {
 	const int64_t seconds = effort(86400);
-	int64_t begun;
+	int64_t start;
 	pid_t pids[2];
 	uint64_t runs;
 
@@ -745,7 +745,7 @@ static void run_bench_day(void)
 	pids[0] = spawn(woken_by_counter, NULL);
 	pids[1] = spawn(woken_by_timerfd, NULL);
 	peer_load("what=requeue period_ms=1000");
-	begun = now_ns(CLOCK_MONOTONIC);
+	start = now_ns(CLOCK_MONOTONIC);
 	ticker_set("enabled", "1");
 	sleep_ns(seconds * NSEC_PER_SEC + NSEC_PER_SEC / 2);
 	runs = helper_u64("peers", "runs");
@@ -753,8 +753,8 @@ static void run_bench_day(void)
 	reap(pids, ARRAY_SIZE(pids));
 	drift("ours", 0);
 	drift("timerfd", 1);
-	/* It looks at no clock: what it fell short of. */
-	figure(((now_ns(CLOCK_MONOTONIC) - begun) / NSEC_PER_SEC - (double)runs) * NSEC_PER_SEC, "drift_ns/requeue");
+	/* It reads no clock: its drift is the number of missing runs. */
+	figure(((now_ns(CLOCK_MONOTONIC) - start) / NSEC_PER_SEC - (double)runs) * NSEC_PER_SEC, "drift_ns/requeue");
 	figure(100.0 * ticker_u64("counter") / seconds, "delivered/day");
 	require(!module_remove("peers"), "peers unload");
 }
@@ -763,7 +763,7 @@ const struct ktest test_bench_day = {
 	"bench_day", run_bench_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
 };
 
-/* A timer of systemd's, four times a second, in the system below /timers: it stays until the machine goes. */
+/* A systemd timer, four times a second, in the system below /timers, which runs until the machine ends. */
 static void run_bench_systemd(void)
 {
 	pid_t pid = begin_costs();

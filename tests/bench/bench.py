@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`make bench`: what a tick costs and how late it is, beside others who do something every so often.
+"""`make bench`: measure the cost and the lateness of a tick, beside other ways to run something periodically.
 
 One boot per kernel, in virtual time: one instruction is one nanosecond, and two runs give the same figures. Writes the tables
-and the picture of docs/bench.md, and the record that `make test` holds the module against.
+and the picture of docs/bench.md, and the record with which `make test` compares the module.
 """
 
 import json
@@ -21,10 +21,10 @@ PICTURE = vm.TOP / "docs" / "bench.png"
 KERNELS = [rootfs.REFERENCE, "6.12", "7.3", "6.1-rt"]
 
 TESTS = "bench_tick bench_peers bench_read bench_many bench_day bench_systemd"
-# What Debian's kernel does unless it is told not to: 600 instructions in every wake-up of anything.
+# The default of Debian's kernel: pressure accounting adds 600 instructions to every wake-up.
 PRESSURE = "psi=1"
 
-# Systemd as of a container's: its own processes, services and journal.
+# systemd as in a container: with its own processes, services and journal.
 JOB = """
 mount -t debugfs debugfs /sys/kernel/debug
 mkdir -p /dev/shm
@@ -56,26 +56,26 @@ UNITS = {
     "bench.timer": "[Timer]\nOnCalendar=*:*:0/0.25\nAccuracySec=1us\n",
 }
 
-# name in the figures: (in the table, in the picture)
-CONTESTANTS = {
+# name in the figures: (title in the table, title in the picture)
+MEASURED = {
     "ours": ("**sched_tick**", "sched\\\\_tick"),
-    "ours_notify": ("sched_tick, `notify` 1, nobody waiting", None),
+    "ours_notify": ("sched_tick, `notify` 1, no poller", None),
     "ours_stall": ("sched_tick, `stall_ms` set", None),
     "ours_wheel": ("sched_tick, `timer` wheel (latenesses at 100 ms)", None),
-    "requeue": ("delayed work that queues itself anew (the old texts)", "queues itself"),
+    "requeue": ("delayed work that requeues itself (kernel module guide)", "requeues itself"),
     "timerfd": ("timerfd loop in a process", "timerfd"),
     "cyclictest_fifo": ("cyclictest, SCHED_FIFO 80", "cyclictest FIFO"),
     "cyclictest_other": ("cyclictest, SCHED_OTHER", "cyclictest OTHER"),
-    "shell": ("shell loop, two processes a turn", None),
-    "systemd": ("systemd timer, a process a turn", None),
-    "hrtimer": ("*floor:* an hrtimer that does nothing", "(hrtimer)"),
-    "work": ("*floor:* the same, and a work that does nothing", "(and work)"),
+    "shell": ("shell loop, two processes per iteration", None),
+    "systemd": ("systemd timer, one process per iteration", None),
+    "hrtimer": ("*baseline:* an hrtimer whose callback does nothing", "hrtimer only"),
+    "work": ("*baseline:* the same, and an empty work item", "hrtimer, empty work"),
 }
 COUNTS = ["1", "10", "100", "1000", "10000"]
 
 
 class Machine(vm.Machine):
-    """One that also has the root of a small Debian system in its memory."""
+    """A machine that also has the root of a small Debian system in its memory."""
 
     timers = None
 
@@ -88,12 +88,12 @@ class Machine(vm.Machine):
 
 
 def figures_of(report):
-    """What the guest measured, by name."""
+    """The figures that the guest measured, by name."""
     return {name: float(value) for name, value in re.findall(r"^ *# figure (\S+) (-?[\d.]+)$", report, re.MULTILINE)}
 
 
 def measure(kernel, tests, module=None, others=None, options="", effort=100):
-    """The figures of some of the tests on a kernel."""
+    """Run some of the tests on a kernel; return their figures."""
     files = vm.build_peers(kernel) | {name: text.encode() for name, text in UNITS.items()} | {"systemd.sh": SYSTEMD.encode()}
     machine = Machine(kernel, "virtual", module or vm.build_dkms(kernel), files | vm.tool() | (others or {}))
     if "systemd" in tests:
@@ -107,54 +107,54 @@ def measure(kernel, tests, module=None, others=None, options="", effort=100):
 
 
 def number(value, unit=1, digits=0):
-    """A figure for the page."""
+    """Format a figure for the page."""
     return "–" if value is None else f"{value / unit:,.{digits}f}"
 
 
 def table(head, rows):
-    """Of markdown."""
+    """Format a table in markdown."""
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] + ["--:"] * (len(head) - 1), *rows]) + "\n"
 
 
 def tables(figures):
-    """All of a kernel."""
+    """Format all tables of a kernel."""
     get = figures.get
     late = [[title, number(get(f"cost/{who}")), *(number(get(f"lateness_ns/{what}/{who}"), 1000, 1) for what in ("mean", "p99", "max")),
              *(number(get(f"lateness_ns/{what}/{who}_hogged"), 1000, 1) for what in ("mean", "max")),
-             number(get(f"delivered/{who}"), 1, 1)] for who, (title, _) in CONTESTANTS.items() if f"cost/{who}" in figures]
+             number(get(f"delivered/{who}"), 1, 1)] for who, (title, _) in MEASURED.items() if f"cost/{who}" in figures]
     many = [[f"{int(count):,}", *(number(get(f"cost_many/{how}/{count}")) for how in ("aligned", "scattered")),
-             *(number(get(f"floor_many/{how}/{count}")) for how in ("aligned", "scattered")),
+             *(number(get(f"baseline_many/{how}/{count}")) for how in ("aligned", "scattered")),
              *(number(get(f"delivered_many/{how}/{count}"), 1, 1) for how in ("aligned", "scattered"))] for count in COUNTS]
-    births = [[what, *(number(get(f"{what}/{who}/10000")) for who in ("ours", "bare"))] for what in ("mkdir", "rmdir")]
+    operations = [[what, *(number(get(f"{what}/{who}/10000")) for who in ("ours", "bare"))] for what in ("mkdir", "rmdir")]
     reads = [[title, number(get(f"read/{what}"))] for title, what in
-             (("`stat`", "stat"), ("`counter`", "counter"), ("*floor:* a file with nothing behind it", "bare"))]
+             (("`stat`", "stat"), ("`counter`", "counter"), ("*baseline:* a file that reads a constant", "bare"))]
     exports = [[count, *(number(get(f"export/{who}/{count}"), 1000) for who in ("ours", "loop", "shell"))]
                for count in ("1", "100", "1000")]
     parts = sorted(((value, name.split("/")[1]) for name, value in figures.items() if name.startswith("memory_of/")), reverse=True)
     drifts = [[title, number(get(f"drift_ns/{who}"), 1e9, 6)] for title, who in
-              (("sched_tick", "ours"), ("timerfd loop", "timerfd"), ("delayed work that queues itself anew", "requeue"))]
+              (("sched_tick", "ours"), ("timerfd loop", "timerfd"), ("delayed work that requeues itself", "requeue"))]
     return "\n".join([
-        "At 1 ms. Cost in instructions a turn, lateness in us, on an idle machine and beside a busy loop of SCHED_OTHER.\n",
+        "Period 1 ms. Cost in instructions per iteration; lateness in us, on an idle machine and beside a busy loop of SCHED_OTHER.\n",
         table(["", "cost", "mean", "p99", "max", "busy: mean", "busy: max", "delivered, %"], late),
-        f"Disabled: {number(get('runs/disabled'))} timers and works of the module ran in a minute.\n",
-        "Many tickers, a thousand ticks a second in all: instructions a tick; of as many hrtimers with an empty work each (the floor); "
-        "ticks delivered, %.\n",
-        table(["tickers", "aligned", "scattered", "*floor:* aligned", "*floor:* scattered", "delivered: aligned", "scattered"], many),
+        f"Disabled: {number(get('runs/disabled'))} timers and work items of the module ran in a minute.\n",
+        "Many tickers, together a thousand ticks a second: instructions per tick; the same number of hrtimers with an empty work item each "
+        "(the baseline); ticks delivered, %.\n",
+        table(["tickers", "aligned", "scattered", "*baseline:* aligned", "*baseline:* scattered", "delivered: aligned", "scattered"], many),
         f"Kernel memory of a ticker: {number(get('memory/slab'))} bytes of slab, {number(get('memory/vmalloc'))} of vmalloc and percpu: "
         + ", ".join(f"{number(value)} in {name}" for value, name in parts) + ".\n",
-        "Of 10,000 tickers, instructions each, beside bare configfs items with as many files in sysfs.\n",
-        table(["", "ticker", "bare item"], births),
-        "A read, in instructions.\n",
+        "mkdir and rmdir of 10,000 tickers, instructions each, beside bare configfs items with as many files in sysfs.\n",
+        table(["", "ticker", "bare item"], operations),
+        "Instructions per read.\n",
         table(["", "instructions"], reads),
-        "An export of all tickers, in thousands of instructions.\n",
+        "Thousands of instructions per export of all tickers.\n",
         table(["tickers", "sched-tick export", "loop in C over ten files each", "shell script with cat"], exports),
-        "Drift over a day at 1 s, in s, as a process sees it that is woken at the first tick and at the last (sched_tick delivered "
+        "Drift over a day at 1 s, in s, between the first and the last wake-up of a process (sched_tick delivered "
         f"{number(get('delivered/day'), 1, 1)} % of the day's ticks).\n",
         table(["", "s"], drifts)])
 
 
 def page(record):
-    """The text of docs/bench.md with new tables in it."""
+    """Return the text of docs/bench.md with the tables of a record."""
     text = PAGE.read_text(encoding="utf-8")
     for kernel, figures in record.items():
         begin, end = f"<!-- {kernel}: by make bench -->\n", "<!-- end -->\n"
@@ -175,7 +175,7 @@ set ylabel "%"
 set key bottom right
 plot {lateness}
 unset logscale
-set title "instructions a turn at 1 ms"
+set title "instructions per iteration at 1 ms"
 unset key
 set ylabel ""
 set xrange [0:*]
@@ -187,7 +187,7 @@ plot "-" using ($2 / 2):1:($2 / 2):(0.3) with boxxyerror linecolor rgb "#1f5a96"
 {costs}
 e
 set format x "%g"
-set title "instructions a tick, 1,000 ticks/s in all"
+set title "instructions per tick, 1,000 ticks/s in total"
 set key top right
 set logscale x
 set xrange [1:10000]
@@ -203,8 +203,8 @@ e
 
 
 def picture(figures):
-    """Of the reference kernel."""
-    drawn = {who: title for who, (_, title) in CONTESTANTS.items() if title}
+    """Draw docs/bench.png of the reference kernel."""
+    drawn = {who: title for who, (_, title) in MEASURED.items() if title}
     percentiles = ["01", "10", "25", "50", "75", "90", "99"]
     shown = [who for who in drawn if f"lateness_ns/p50/{who}" in figures and figures[f"lateness_ns/p50/{who}"] < 1e6]
     curves = "".join("".join(f"{figures[f'lateness_ns/p{p}/{who}'] / 1000} {p}\n" for p in percentiles) + "e\n" for who in shown)
@@ -218,7 +218,7 @@ def picture(figures):
 
 
 def main():
-    """Measure on the kernels that are named, or on all; keep what is known of the others."""
+    """Measure on the named kernels, or on all; keep the figures of the others."""
     record = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
     cyclictest = vm.with_libraries(pathlib.Path("/usr/bin/cyclictest"))
     for kernel in sys.argv[1:] or KERNELS:

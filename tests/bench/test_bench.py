@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A tick gets no dearer and no later unnoticed: what docs/bench.md promises, and what `make bench` recorded."""
+"""Compare cost and lateness of a tick with the limits in docs/bench.md and the record of `make bench`."""
 
 import json
 
@@ -23,13 +23,13 @@ def _figures(modules):
 
 
 @pytest.mark.parametrize("name", GUARDED)
-def test_nothing_grew(figures, name):
-    """Not by more than 3 % over the record; a commit that has a reason to changes the record, too (`make bench`)."""
+def test_no_figure_grew(figures, name):
+    """No figure is more than 3 % above the record. A commit with a reason to exceed it updates the record (`make bench`)."""
     assert 0 < figures[name] <= RECORD[name] * GROWTH
 
 
-def test_what_is_promised_holds(figures):
-    """In instructions and ns; of a busy machine, beside cyclictest as SCHED_FIFO there."""
+def test_limits_hold(figures):
+    """Cost in instructions and lateness in ns are within their limits; on a busy machine the limit is relative to cyclictest."""
     assert figures["cost/ours"] <= 7100
     assert figures["lateness_ns/mean/ours"] <= 4000 and figures["lateness_ns/max/ours"] <= 8000
     assert figures["lateness_ns/mean/ours_hogged"] <= 2 * RECORD["lateness_ns/mean/cyclictest_fifo_hogged"]
@@ -37,31 +37,31 @@ def test_what_is_promised_holds(figures):
     assert figures["delivered/ours"] == 100
 
 
-def test_being_told_is_paid_by_who_asks_for_it(figures):
-    """And measured at all."""
+def test_notify_and_stall_ms_have_a_cost(figures):
+    """A tick costs more with notify or stall_ms, so their overhead is measured."""
     assert figures["cost/ours_notify"] > figures["cost/ours"] + 500
     assert figures["cost/ours_stall"] > figures["cost/ours"] + 50
 
 
-def test_the_record_keeps_the_promises():
-    """Of what takes too long to be measured here."""
+def test_record_is_within_limits():
+    """Figures that take too long to measure in `make test` are within their limits in the record."""
     assert RECORD["cost_many/aligned/1000"] <= 1400
     assert RECORD["cost_many/aligned/10000"] <= RECORD["cost_many/aligned/1"]
     assert RECORD["memory/slab"] + RECORD["memory/vmalloc"] <= 6 * 1024
     assert sum(RECORD[f"{what}/ours/10000"] for what in ("mkdir", "rmdir")) <= 2 * sum(
         RECORD[f"{what}/bare/10000"] for what in ("mkdir", "rmdir"))
-    # Of the process that is woken, the first and the last time differ by so little.
+    # Drift between the first and the last wake-up of a process in a day.
     assert abs(RECORD["drift_ns/ours"]) < 50_000 and RECORD["delivered/day"] == 100
 
 
-def test_the_page_shows_the_record():
-    """docs/bench.md was written by the run that wrote the record."""
+def test_page_shows_the_record():
+    """The tables of docs/bench.md show the figures of the record."""
     record = json.loads(bench.RECORD.read_text(encoding="utf-8"))
     assert bench.PAGE.read_text(encoding="utf-8") == bench.page(record)
 
 
-def test_the_readme_says_what_was_recorded():
-    """To three digits or two."""
+def test_readme_shows_the_record():
+    """README.md has the figures of the record, rounded."""
     text = (TOP / "README.md").read_text("utf-8")
     for kind, words in (("", "{:,.0f} instructions a tick at 1 ms on Linux 6.1, less than a process that waits for a timer, and {:.1f} µs"),
                         ("psi/", "{:,.0f} and {:.1f} µs with Debian's pressure accounting")):

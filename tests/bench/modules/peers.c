@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What sched_tick is measured against, one at a time:
+ * Other methods to compare sched_tick with, one at a time:
  *
- *	requeue	a delayed work that queues itself a period from when it runs, as
+ *	requeue	a delayed work that requeues itself one period after it runs, as
  *		the kernel module guide's "Scheduling Tasks" did
- *	hrtimer	an hrtimer whose callback does nothing but go on: no worker, so no
- *		tick may sleep. The floor of any timer
- *	work	the same, and it queues a work that does nothing: the floor of any
+ *	hrtimer	an hrtimer whose callback only restarts it: no worker, so no
+ *		tick may sleep. The baseline of any timer
+ *	work	the same, and it queues an empty work item: the baseline of any
  *		tick that may sleep
- *	timed	the same, and the work looks how late it is
- *	bare	a configfs group in which mkdir makes an object with as many files
- *		as a ticker has, and nothing behind them
+ *	timed	the same, and the work item records its lateness
+ *	bare	a configfs group in which mkdir creates an object with as many
+ *		files as a ticker has; each reads a constant
  */
 #include <linux/configfs.h>
 #include <linux/debugfs.h>
@@ -36,17 +36,20 @@ MODULE_PARM_DESC(period_ms, "the period (1)");
 
 static unsigned int count = 1;
 module_param(count, uint, 0444);
-MODULE_PARM_DESC(count, "how many timers (1)");
+MODULE_PARM_DESC(count, "number of timers (1)");
 
 static unsigned int apart_ms;
 module_param(apart_ms, uint, 0444);
-MODULE_PARM_DESC(apart_ms, "how far apart they fire (0)");
+MODULE_PARM_DESC(apart_ms, "time between the expiries of two timers (0)");
 
 static unsigned int runs;
 module_param(runs, uint, 0444);
-MODULE_PARM_DESC(runs, "how often it ran");
+MODULE_PARM_DESC(runs, "number of runs");
 
-/* How late, in ns: requeue against one period after the run before, timed against the timer. */
+/*
+ * Lateness in ns: of requeue, from one period after the previous run; of timed,
+ * from the timer's expiry.
+ */
 static u32 samples[PEER_SAMPLES];
 static struct debugfs_u32_array samples_array = { .array = samples };
 static struct dentry *directory;
@@ -75,7 +78,7 @@ static void requeue_work(struct work_struct *work)
 
 static DECLARE_DELAYED_WORK(requeue, requeue_work);
 
-/* Timers, and a work each. */
+/* A timer and its work item. */
 struct peer {
 	struct hrtimer timer;
 	struct work_struct work;
@@ -141,7 +144,7 @@ static void peer_timers_exit(void)
 	kvfree(peers);
 }
 
-/* As many files as a ticker has, in as many directories; what is in them is the same. */
+/* As many files and directories as a ticker has; each file reads 0. */
 static ssize_t bare_show(struct kobject *kobj, struct attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "0\n");
@@ -261,7 +264,7 @@ static int __init peers_init(void)
 	if (!strcmp(what, "bare"))
 		return bare_init();
 
-	/* As sched_tick's own. */
+	/* The same flags as sched_tick's queue. */
 	queue = alloc_workqueue("tick", WQ_PERCPU | WQ_HIGHPRI, WQ_MAX_ACTIVE);
 	if (!queue)
 		return -ENOMEM;
@@ -297,6 +300,6 @@ static void __exit peers_exit(void)
 module_init(peers_init);
 module_exit(peers_exit);
 
-MODULE_DESCRIPTION("What sched_tick is measured against");
+MODULE_DESCRIPTION("Other methods to compare sched_tick with");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");
