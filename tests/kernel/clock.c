@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Clocks that are set, machines that sleep, CPUs that go.
+ * Clock steps, suspend and CPU hotplug.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define THREE_S		10800LL		/* 03:00 UTC */
 #define DAY_ZERO_S	(20000 * DAY_S)
 
-/* Set the clock to so many days and seconds after day zero. */
+/* Set the clock to a number of days and seconds after day zero. */
 static void set_clock(int day, long long second)
 {
 	struct timespec now = { DAY_ZERO_S + day * DAY_S + second, 0 };
@@ -28,7 +28,7 @@ static void set_clock(int day, long long second)
 		day, second / 3600, second / 60 % 60, second % 60);
 }
 
-/* Wait for the next tick and return how far past day zero it was seen, in ns. */
+/* Wait for the next tick; return the time after its wake-up in ns since day zero, or -1. */
 static int64_t next_tick(int fd, int64_t timeout_ms)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -46,7 +46,7 @@ static void check_tick_at(int fd, int day, const char *when)
 	int64_t due = (day * DAY_S + THREE_S) * NSEC_PER_SEC;
 	int64_t slack = in_virtual_time() ? 10 * NSEC_PER_MSEC : 10 * NSEC_PER_SEC;
 
-	check(seen >= due && seen < due + slack, "%s: a tick at 03:00:00 of day %d (%+" PRId64 " us)",
+	check(seen >= due && seen < due + slack, "%s: a tick runs at 03:00:00 of day %d (%+" PRId64 " us)",
 	      when, day, (seen - due) / 1000);
 }
 
@@ -67,28 +67,29 @@ static void run_clock_with(int hrtimer)
 
 	set_clock(0, THREE_S - 4);
 	ticker_set("enabled", "1");
-	check_tick_at(fd, 0, "as time goes by");
+	check_tick_at(fd, 0, "without a step");
 
-	/* It is on now: what is late in coming here is late in ticking, too. */
+	/* The ticker is already enabled, so a step to 2 s before the deadline suffices. */
 	set_clock(1, THREE_S - 2);
 	check_tick_at(fd, 1, "set forward to the next day");
 	before = ticker_stat();
-	check(before.counter == 2 && !before.missed, "two ticks, none missed");
+	check(before.counter == 2 && !before.missed, "after one step forward counter is 2 and missed 0");
 
 	set_clock(4, 12 * 3600);
 	next_tick(fd, 15000);
 	after = ticker_stat();
-	check(after.counter == 3 && after.missed == 2, "set forward over three: one tick, two missed");
+	check(after.counter == 3 && after.missed == 2,
+	      "a step over three deadlines adds one tick and two missed");
 
 	set_clock(4, THREE_S - 2);
-	check_tick_at(fd, 4, "set back, it comes again");
+	check_tick_at(fd, 4, "set back on the same day");
 	set_clock(2, THREE_S - 2);
 	check_tick_at(fd, 2, "set back two days");
 	after = ticker_stat();
-	check(after.counter == 5 && after.missed == 2, "five ticks, two missed: %" PRIu64 ", %" PRIu64,
+	check(after.counter == 5 && after.missed == 2, "counter is 5 and missed 2: %" PRIu64 ", %" PRIu64,
 	      after.counter, after.missed);
 	close(fd);
-	check(!ticker_end(), "unloads");
+	check(!ticker_end(), "the module unloads");
 }
 
 static void run_clock(void)
@@ -104,7 +105,7 @@ static void run_clock(void)
 
 const struct ktest test_clock = { "clock", run_clock, .timeout_s = 240, .needs_vm = true };
 
-/* A step of the clock is no lateness: that is elapsed time. */
+/* Lateness is elapsed time, so a clock step makes no tick late. */
 static void check_steps(int hrtimer)
 {
 	const int64_t century_s = 36525 * DAY_S;
@@ -122,11 +123,12 @@ static void check_steps(int hrtimer)
 	sleep_ns(5 * NSEC_PER_SEC / 2);
 	before = ticker_stat();
 	stalls = ticker_u64("stalls");
-	/* Forward by an hour and a bit, back by two, and thrice by two centuries. */
+	/* Forward by an hour, back by an hour, and three times back and forward by two centuries. */
 	set_clock(0, 3600);
 	sleep_ns(5 * NSEC_PER_SEC / 2);
 	after = ticker_stat();
-	check(after.missed - before.missed > 3500, "hrtimer %d: an hour of periods was missed: %" PRIu64, hrtimer,
+	check(after.missed - before.missed > 3500,
+	      "hrtimer %d: the periods of an hour are missed: %" PRIu64, hrtimer,
 	      after.missed - before.missed);
 	set_clock(0, 60);
 	sleep_ns(5 * NSEC_PER_SEC / 2);
@@ -137,16 +139,22 @@ static void check_steps(int hrtimer)
 		sleep_ns(5 * NSEC_PER_SEC / 2);
 	}
 	after = ticker_stat();
-	check(after.counter > before.counter + 10, "hrtimer %d: it ticked: %" PRIu64, hrtimer, after.counter - before.counter);
-	check(ticker_u64("stalls") == stalls, "hrtimer %d: no stall: %" PRIu64, hrtimer, ticker_u64("stalls") - stalls);
-	/* On the wheel a step is found within a second; the tick is late by a jiffy as ever. */
-	check(after.lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "hrtimer %d: no tick was late: %" PRIu64 " ns",
+	check(after.counter > before.counter + 10,
+	      "hrtimer %d: the ticker ticks after each step: %" PRIu64,
+	      hrtimer, after.counter - before.counter);
+	check(ticker_u64("stalls") == stalls,
+	      "hrtimer %d: no step counts as a stall: %" PRIu64, hrtimer, ticker_u64("stalls") - stalls);
+	/* With the wheel a step is found within a second; a tick is late by a jiffy as always. */
+	check(after.lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC,
+	      "hrtimer %d: the maximum lateness is below 20 ms: %" PRIu64 " ns",
 	      hrtimer, after.lateness.max_ns);
-	check(after.timer_lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC, "hrtimer %d: no timer was: %" PRIu64 " ns",
+	check(after.timer_lateness.max_ns < 20 * (uint64_t)NSEC_PER_MSEC,
+	      "hrtimer %d: the maximum timer lateness is below 20 ms: %" PRIu64 " ns",
 	      hrtimer, after.timer_lateness.max_ns);
-	check(after.lateness.sum_ns < after.counter * 20 * NSEC_PER_MSEC, "hrtimer %d: nor is the sum: %" PRIu64 " ns",
+	check(after.lateness.sum_ns < after.counter * 20 * NSEC_PER_MSEC,
+	      "hrtimer %d: the mean lateness is below 20 ms: sum %" PRIu64 " ns",
 	      hrtimer, after.lateness.sum_ns);
-	check(!ticker_end(), "unloads");
+	check(!ticker_end(), "the module unloads");
 }
 
 static void run_clock_steps(void)
@@ -167,7 +175,7 @@ static void run_suspend(void)
 	static const struct {
 		const char *name;
 		clockid_t id;
-		bool sleeps;	/* stands still while the machine does */
+		bool sleeps;	/* stops while the machine is suspended */
 	} clocks[] = {
 		{ "monotonic", CLOCK_MONOTONIC, true },
 		{ "boottime", CLOCK_BOOTTIME, false },
@@ -175,9 +183,9 @@ static void run_suspend(void)
 	};
 	const int64_t period_ns = 100 * NSEC_PER_MSEC;
 
-	/* A virtual clock stands still when the machine does, and wakes nobody. */
+	/* A virtual clock stops with the machine and wakes nobody. */
 	if (in_virtual_time() || access("/sys/class/rtc/rtc0/wakealarm", F_OK)) {
-		skip("suspend", "no clock to wake up by");
+		skip("suspend", "no clock can wake this machine");
 		return;
 	}
 	setup("enabled=0 period_ms=100");
@@ -198,28 +206,31 @@ static void run_suspend(void)
 		file_write("/sys/class/rtc/rtc0/wakealarm", "0");
 		err = file_write("/sys/class/rtc/rtc0/wakealarm", "+5") ?:
 			file_write("/sys/power/state", "mem");
-		require(!err, "%s, hrtimer %d: the machine sleeps: %s", name, hrtimer, strerror(err));
+		require(!err, "%s, hrtimer %d: the machine suspends: %s", name, hrtimer, strerror(err));
 		slept = now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC) - slept;
-		require(slept > NSEC_PER_SEC, "%s, hrtimer %d: for %" PRId64 " ms", name, hrtimer,
+		require(slept > NSEC_PER_SEC,
+			"%s, hrtimer %d: the machine is suspended for more than 1 s: %" PRId64 " ms",
+			name, hrtimer,
 			slept / NSEC_PER_MSEC);
 		sleep_ns(NSEC_PER_SEC);
 		ticker_set("enabled", "0");
 		after = ticker_stat();
 		check((int64_t)after.lateness.max_ns < slept / 2,
-		      "%s, hrtimer %d: suspended time is no lateness: %" PRIu64 " ms of %" PRId64, name, hrtimer,
+		      "%s, hrtimer %d: lateness does not contain the suspended time: %" PRIu64 " ms of %" PRId64,
+		      name, hrtimer,
 		      after.lateness.max_ns / NSEC_PER_MSEC, slept / NSEC_PER_MSEC);
 		passed = (now_ns(clocks[i / 2].id) - passed) / period_ns;
 		counted = after.counter + after.missed - before.counter - before.missed;
 		check(counted >= passed - 1 && counted <= passed,
-		      "%s, hrtimer %d: %" PRIu64 " ticks + %" PRIu64 " missed of %" PRId64 " periods",
+		      "%s, hrtimer %d: counter + missed equals the periods elapsed: %" PRIu64 " + %" PRIu64 " of %" PRId64,
 		      name, hrtimer, after.counter - before.counter, after.missed - before.missed,
 		      passed);
 		if (!clocks[i / 2].sleeps)
 			check((int64_t)(after.missed - before.missed) >= slept / period_ns - 2,
-			      "%s, hrtimer %d: suspended time is missed", name, hrtimer);
+			      "%s, hrtimer %d: periods in suspend are missed", name, hrtimer);
 		else
 			check((int64_t)(after.missed - before.missed) < slept / period_ns / 2,
-			      "%s, hrtimer %d: suspended time is not missed", name, hrtimer);
+			      "%s, hrtimer %d: periods in suspend are not missed", name, hrtimer);
 	}
 }
 
@@ -228,9 +239,9 @@ const struct ktest test_suspend = { "suspend", run_suspend, .timeout_s = 240, .n
 #define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
 
 /*
- * How often the workers of a CPU's highpri pool went to sleep, which they do
- * after each tick. Not by a tracepoint: to enable one patches the kernel's text
- * under the other CPU, which QEMU's threads do not always survive.
+ * Count the voluntary sleeps of the workers of a CPU's highpri pool: one after
+ * each tick. A tracepoint is not used: enabling one patches the kernel's text
+ * under the other CPU, which can hang QEMU.
  */
 static uint64_t sleeps_of_workers(int cpu)
 {
@@ -256,12 +267,12 @@ static uint64_t sleeps_of_workers(int cpu)
 	return sleeps;
 }
 
-/* Whose pool ran the ticks of the last while: that CPU's, or -1 if not one's. */
+/* Return the CPU whose worker pool runs the ticks, or -1 if it is not one alone. */
 static int ticking_cpu(void)
 {
 	uint64_t ticks = ticker_u64("counter"), slept[2];
 
-	/* The first may still be on its way to where the last change sent it. */
+	/* The first ticks may still run on the previous CPU. */
 	wait_for_counter(ticks + 3, 10 * NSEC_PER_SEC);
 	slept[0] = sleeps_of_workers(0);
 	slept[1] = sleeps_of_workers(1);
@@ -270,7 +281,7 @@ static int ticking_cpu(void)
 	slept[0] = sleeps_of_workers(0) - slept[0];
 	slept[1] = sleeps_of_workers(1) - slept[1];
 	note("workers slept %" PRIu64 " and %" PRIu64 " times", slept[0], slept[1]);
-	/* A worker that is behind does not sleep in between; others sleep there, too. */
+	/* A worker that is late skips sleeps; workers of other queues sleep, too. */
 	for (int cpu = 0; cpu < 2; cpu++)
 		if (slept[cpu] > 30 && slept[cpu] > 3 * slept[!cpu])
 			return cpu;
@@ -284,21 +295,23 @@ static void run_hotplug(void)
 	char text[32];
 
 	if (access(CPU1_ONLINE, F_OK)) {
-		skip("hotplug", "one CPU");
+		skip("hotplug", "this machine has one CPU");
 		return;
 	}
 	setup("period_ms=10");
 	for (int hrtimer = 1; hrtimer >= 0; hrtimer--) {
 		ticker_set_timer(hrtimer);
 		ticker_set("cpu", "1");
-		check(ticking_cpu() == 1, "hrtimer %d, cpu 1: CPU 1 runs the ticks", hrtimer);
+		check(ticking_cpu() == 1, "hrtimer %d: with cpu 1, CPU 1 runs the ticks", hrtimer);
 
 		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
 		ticker_text("cpu", text, sizeof(text));
-		check(!strcmp(text, "-1"), "hrtimer %d: cpu says -1, is %s", hrtimer, text);
-		check(ticking_cpu() == 0, "hrtimer %d: the ticks run elsewhere", hrtimer);
-		check(ticker_write("cpu", "1") == ENXIO, "hrtimer %d: cpu 1 is ENXIO", hrtimer);
-		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
+		check(!strcmp(text, "-1"),
+		      "hrtimer %d: cpu reads -1 after CPU 1 went offline: %s", hrtimer, text);
+		check(ticking_cpu() == 0, "hrtimer %d: CPU 0 runs the ticks while CPU 1 is offline", hrtimer);
+		check(ticker_write("cpu", "1") == ENXIO,
+		      "hrtimer %d: setting cpu to an offline CPU fails with ENXIO", hrtimer);
+		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes online");
 	}
 	ticker_set("timer", "hrtimer");
 	ticker_set("period_ms", "1");
@@ -312,7 +325,9 @@ static void run_hotplug(void)
 		wrong += !wait_for_counter(counter, 10 * NSEC_PER_SEC);
 		file_write(CPU1_ONLINE, "1");
 	}
-	check(!wrong, "%u times offline under a pinned ticker at 1 ms, %u wrong", rounds, wrong);
+	check(!wrong,
+	      "%u times CPU 1 goes offline under a ticker with cpu 1 at 1 ms, and it ticks on: %u wrong",
+	      rounds, wrong);
 	ticker_set("enabled", "0");
 	stat = ticker_stat();
 	note("%" PRIu64 " ticks, %" PRIu64 " missed", stat.counter, stat.missed);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * uevents: what is told, when, and above all when not.
+ * uevents: which are sent, when, and how many at most.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,11 +22,11 @@ int events_open(void)
 	int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
 
 	require(fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)),
-		"uevents can be listened to");
+		"a netlink socket receives uevents");
 	return fd;
 }
 
-/* Whether the message is one of ours. */
+/* Parse a uevent; return whether its subsystem is sched_tick. */
 static bool parse(const char *message, ssize_t length, struct event *event)
 {
 	bool ours = false;
@@ -70,11 +70,11 @@ static void expect(int fd, const char *action, const char *path, const char *wha
 	bool came = events_next(fd, &event, 10000);
 
 	check(came && !strcmp(event.action, action) && !strcmp(event.path, path) &&
-	      !strcmp(event.event, what), "%s %s %s: %s %s %s", action, path, what, event.action,
+	      !strcmp(event.event, what), "event %s %s %s is received: %s %s %s", action, path, what, event.action,
 	      event.path, event.event);
 }
 
-/* What may be told since then: one a second, and what was at hand. */
+/* The maximum number of events since then: one a second, and two at the edges. */
 static unsigned int events_since(int64_t from_ns)
 {
 	return 2 + (now_ns(CLOCK_MONOTONIC) - from_ns) / NSEC_PER_SEC;
@@ -96,11 +96,13 @@ static void run_events(void)
 	int fd = events_open();
 	int64_t from;
 
-	require(!module_load("period_ms=50"), "module loads, enabled");
+	require(!module_load("period_ms=50"), "the module loads with the ticker enabled");
 	expect(fd, "add", "/kernel/sched_tick", "");
-	check(!access(KTEST_ROOT "/timer_lateness/bounds_ns", F_OK), "when the files are there");
-	check(count_events(fd, 2500, &event) == 0, "that it was enabled from the start is no change");
-	require(!ticker_make("n"), "a ticker is made");
+	check(!access(KTEST_ROOT "/timer_lateness/bounds_ns", F_OK),
+	      "the files exist when the event add is sent");
+	check(count_events(fd, 2500, &event) == 0,
+	      "no change event is sent for a ticker that is enabled at load");
+	require(!ticker_make("n"), "mkdir creates a ticker");
 	expect(fd, "add", NAMED_PATH, "");
 
 	ticker_choose("n");
@@ -109,7 +111,7 @@ static void run_events(void)
 	ticker_set("enabled", "1");
 	ticker_set("period_ms", "20");
 	ticker_set("timer", "wheel");
-	check(count_events(fd, 2500, &event) == 0, "what changes nothing of it tells nothing");
+	check(count_events(fd, 2500, &event) == 0, "writes that do not change enabled send no event");
 	ticker_set("enabled", "0");
 	expect(fd, "change", NAMED_PATH, "disabled");
 	ticker_choose("default");
@@ -123,23 +125,24 @@ static void run_events(void)
 		ticker_set_number("enabled", !(i & 1));
 	most = events_since(from);
 	count = count_events(fd, 2500, &event);
-	check(count >= 1 && count <= most, "%u changes are told in %u events, at most %u",
+	check(count >= 1 && count <= most, "%u changes of enabled send %u events, at most %u",
 	      changes + 1, count, most);
-	check(!strcmp(event.event, "enabled"), "of which the last tells how it is: %s", event.event);
+	check(!strcmp(event.event, "enabled"), "the last event reflects the current state: %s", event.event);
 	from = now_ns(CLOCK_MONOTONIC);
 	for (unsigned int i = 0; i < changes; i++)
 		ticker_set_number("enabled", i & 1);
 	most = events_since(from);
 	count = count_events(fd, 2500, &event);
-	check(!(count & 1) && count <= most, "%u changes back and forth in %u, at most %u",
+	check(!(count & 1) && count <= most,
+	      "%u changes back and forth send an even number of events: %u, at most %u",
 	      changes, count, most);
-	check(ticker_u64("enabled") == 1, "having come back to 1");
+	check(ticker_u64("enabled") == 1, "enabled is 1 again");
 
-	require(!ticker_remove("n"), "the ticker is removed");
+	require(!ticker_remove("n"), "rmdir removes the ticker");
 	expect(fd, "remove", NAMED_PATH, "");
-	require(!module_unload(), "module unloads");
+	require(!module_unload(), "the module unloads");
 	expect(fd, "remove", "/kernel/sched_tick", "");
-	check(count_events(fd, 1500, &event) == 0, "and that is all");
+	check(count_events(fd, 1500, &event) == 0, "no further event is sent");
 	close(fd);
 }
 
@@ -154,15 +157,15 @@ static void run_quiet_hour(void)
 	setup("period_ms=100");
 	expect(fd, "add", ticker_dir() + strlen("/sys"), "");
 	if (ticker_is_named())
-		note("%u more while it was set up", count_events(fd, 2000, &event));
+		note("%u more events during setup", count_events(fd, 2000, &event));
 	ticker_set("notify", "1");
 	ticker_set("stall_ms", "50");
 	ticks = ticker_u64("counter");
 	sleep_ns(3600 * NSEC_PER_SEC);
 	ticks = ticker_u64("counter") - ticks;
-	check(ticks == 36000, "%" PRIu64 " ticks in an hour", ticks);
-	check(!ticker_u64("stalls"), "no stall");
-	check(count_events(fd, 100, &event) == 0, "no event");
+	check(ticks == 36000, "an hour at 100 ms has 36000 ticks: %" PRIu64, ticks);
+	check(!ticker_u64("stalls"), "no stall is counted");
+	check(count_events(fd, 100, &event) == 0, "no event is sent");
 	close(fd);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Every allocation that a call comes by fails once: the first, the second, until
- * the call needs no more. A call that fails has an errno and changes nothing, and
- * the next one works. Needs a kernel with fault injection: docs/testing.md.
+ * Fail every allocation of a call once: the first, the second, and so on. A call
+ * that fails must return ENOMEM or EFAULT and change nothing, and the next call
+ * must succeed. Needs a kernel with fault injection: docs/testing.md.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,14 +17,14 @@
 
 #include "ktest.h"
 
-/* Longer than what an item of configfs has room for in itself. */
+/* Longer than the name that fits into a configfs item, so it is allocated. */
 #define NAME		"a_name_of_thirty_two_letters____"
 #define TOOL		"/bin/sched-tick"
 #define EXPORTED	"/tmp/exported.prom"
-/* More than the telling of a stall and its end has allocations. */
+/* More than the number of allocations in the reports of a stall and its end. */
 #define STALLS		16
 
-/* What is tried, and with success undone; then all has to be as before, whatever it came to. */
+/* A call to try. begin() is undone if it succeeds. Afterwards as_before() must hold in any case. */
 struct attempt {
 	const char *name;
 	int (*begin)(void);	/* 0 or an errno */
@@ -39,14 +39,14 @@ static void fail_nth(unsigned int nth)
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%u", nth);
 
-	/* One that was ordered and did not come may come right here. */
+	/* An earlier failure that is still pending may hit this write. */
 	for (int i = 0; i < 2; i++)
 		if (pwrite(fail_nth_fd, text, length, 0) == length)
 			return;
-	require(false, "failure %u is ordered", nth);
+	require(false, "failure %u is requested", nth);
 }
 
-/* Whether the failure that was ordered came. To read it may itself be what fails. */
+/* Return whether the requested failure happened. The read itself may be the call that fails. */
 static bool has_failed(void)
 {
 	char text[16] = "";
@@ -72,17 +72,19 @@ static void try_every(const struct attempt *attempt, unsigned int step, unsigned
 		refused += err != 0;
 		survived += !err && came;
 		if (err && (!came || (err != ENOMEM && err != EFAULT))) {
-			note("%s: failure %u gave %s", attempt->name, nth, strerror(err));
+			note("%s: failure %u returned %s", attempt->name, nth, strerror(err));
 			wrong++;
 		}
 		if (!attempt->as_before()) {
-			note("%s: failure %u (%s) left something", attempt->name, nth, strerror(err));
+			note("%s: failure %u (%s) changed something", attempt->name, nth, strerror(err));
 			changed++;
 		}
 	}
 	check(refused + survived >= at_least / step, "%s: %u failures injected, one in %u, %u refused, %u survived",
 	      attempt->name, refused + survived, step, refused, survived);
-	check(!wrong && !changed, "%s: %u of the wrong kind, %u that changed something", attempt->name, wrong, changed);
+	check(!wrong && !changed,
+	      "%s: every failure has the right errno and changes nothing: %u and %u did not",
+	      attempt->name, wrong, changed);
 }
 
 static void try_each(const struct attempt *attempt, unsigned int at_least)
@@ -100,7 +102,7 @@ static void unload(void)
 	int err = module_unload();
 
 	if (err)
-		require(false, "unloads: %s", strerror(err));
+		require(false, "the module unloads: %s", strerror(err));
 }
 
 static bool is_unloaded(void)
@@ -116,7 +118,7 @@ static int make(void)
 static void unmake(void)
 {
 	if (ticker_remove(NAME))
-		require(false, "rmdir");
+		require(false, "rmdir removes the ticker");
 }
 
 static bool is_unmade(void)
@@ -132,10 +134,10 @@ static int subscribe(void)
 static void unsubscribe(void)
 {
 	if (module_remove("tick_subscriber"))
-		require(false, "unsubscribes");
+		require(false, "the subscriber unloads");
 }
 
-/* A ticker that is held can't be removed. */
+/* A ticker with a subscriber cannot be removed. */
 static bool is_unsubscribed(void)
 {
 	return access("/sys/module/tick_subscriber", F_OK) && !ticker_remove(NAME) && !ticker_make(NAME);
@@ -184,7 +186,7 @@ static int write_file(void)
 static void write_back(void)
 {
 	if (reads_as_before())
-		require(false, "%s takes %s", file.name, file.text);
+		require(false, "a write to %s of %s changes it", file.name, file.text);
 	ticker_set(file.name, file.old_text);
 }
 
@@ -216,7 +218,7 @@ static void try_files(void)
 		snprintf(name, sizeof(name), "write %s", file.name);
 		try_each(&attempt, 2);
 	}
-	check(ticks_on(), "it ticks on");
+	check(ticks_on(), "the ticker still ticks");
 }
 
 static unsigned int lines_of(const char *path)
@@ -247,7 +249,7 @@ static int export_failing(unsigned int nth, bool *came)
 		execl(TOOL, TOOL, "export", "--output", EXPORTED, NULL);
 		_exit(1);
 	}
-	/* As long as nobody has waited for it, it can still be asked. */
+	/* The file of a zombie can still be read. */
 	waitid(P_PID, pid, &info, WEXITED | WNOWAIT);
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/fail-nth", pid, pid);
 	*came = !file_read(path, text, sizeof(text)) && !strtoul(text, NULL, 10);
@@ -255,14 +257,14 @@ static int export_failing(unsigned int nth, bool *came)
 	return status;
 }
 
-/* What it wrote before stays, or is replaced as a whole. The failures are the tool's, from exec to exit. */
+/* The previous output must stay, or be replaced as a whole. Allocations are failed in the tool, from exec to exit. */
 static void try_export(void)
 {
 	unsigned int step = 100 / effort(100), refused = 0, survived = 0, torn = 0, lines;
 	struct stat before, after;
 	bool came;
 
-	require(!export_failing(0, &came), "exports");
+	require(!export_failing(0, &came), "sched-tick export succeeds");
 	lines = lines_of(EXPORTED);
 	for (unsigned int nth = step;; nth += step) {
 		int status;
@@ -279,7 +281,7 @@ static void try_export(void)
 	}
 	check(refused && lines > 50, "export: %u failures injected, one in %u, %u refused, %u survived",
 	      refused + survived, step, refused, survived);
-	check(!torn, "export: %u neither left the file of %u lines alone nor replaced it", torn, lines);
+	check(!torn, "export keeps its file or replaces it as a whole: %u did not, of %u lines", torn, lines);
 }
 
 static void set_fault(const char *name, const char *text)
@@ -293,7 +295,7 @@ static void set_fault(const char *name, const char *text)
 		require(false, "%s is set to %s: %s", name, text, strerror(err));
 }
 
-/* Which of them will have to tell is not known: a failure is ordered of each. */
+/* Which worker will send the event is not known: a failure is requested of each. */
 static struct {
 	char fail_nth[128][64];		/* paths */
 	size_t count;
@@ -328,7 +330,7 @@ static void workers_fail(unsigned int nth)
 		file_write(workers.fail_nth[i], text);
 }
 
-/* Whether one came to it; all others are not to, any more. */
+/* Return whether one of them failed; cancel the failures of the others. */
 static bool worker_has_failed(void)
 {
 	char text[16];
@@ -347,19 +349,19 @@ static uint64_t uevents_sent(void)
 	int err = file_read("/sys/kernel/uevent_seqnum", text, sizeof(text));
 
 	if (err)
-		require(false, "uevents are counted: %s", strerror(err));
+		require(false, "uevent_seqnum can be read: %s", strerror(err));
 	return strtoull(text, NULL, 10);
 }
 
 /*
- * How many of these events do not come, in this order. A socket that had no memory
- * for one says so once, and until that is read takes no other: then it is enough
- * that they were sent.
+ * Count the expected events that do not come, in this order. A socket that had no
+ * memory for an event returns ENOBUFS once, and receives no other event until
+ * that is read: then the events need only have been sent.
  */
 static unsigned int count_lost(int fd, const char *const *expected, unsigned int count, uint64_t sent_before,
 			       unsigned int *overrun)
 {
-	unsigned int told = 0, next = 0;
+	unsigned int received = 0, next = 0;
 	bool overran = false;
 	struct event event;
 
@@ -370,16 +372,16 @@ static unsigned int count_lost(int fd, const char *const *expected, unsigned int
 		}
 		while (next < count && strcmp(event.event, expected[next]))
 			next++;
-		told += next++ < count;
+		received += next++ < count;
 	}
 	*overrun += overran;
-	return overran && uevents_sent() - sent_before >= count ? 0 : count - told;
+	return overran && uevents_sent() - sent_before >= count ? 0 : count - received;
 }
 
-/* An event that memory was short for comes later. */
+/* An event whose allocation failed is sent later. */
 static void try_events(void)
 {
-	static const char *const turned[] = { "disabled", "enabled" };
+	static const char *const switched[] = { "disabled", "enabled" };
 	static const char *const stalled[] = { "stall", "recovered" };
 	unsigned int lost = 0, held_up = 0, failed = 0, overrun = 0;
 	int fd = events_open();
@@ -396,16 +398,17 @@ static void try_events(void)
 		workers_fail(1 + i / 2);
 		from = now_ns(CLOCK_MONOTONIC);
 		ticker_set("enabled", i & 1 ? "1" : "0");
-		lost += count_lost(fd, &turned[i & 1], 1, sent, &overrun);
+		lost += count_lost(fd, &switched[i & 1], 1, sent, &overrun);
 		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
 		worker_has_failed();
 	}
-	check(!lost && held_up, "events: %u of 10 were held up, %u lost", held_up, lost);
+	check(!lost && held_up,
+	      "events whose allocation failed come later: %u of 10 delayed, %u lost", held_up, lost);
 
-	/* Of a stall and of its end, wherever in the telling of them. */
-	require(!helper_load("tick_hog", ""), "the hog loads");
+	/* Fail each allocation in the reports of a stall and of its end. */
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	ticker_set("enabled", "1");
-	/* Late by as much as an emulator that shares its CPUs may be is no stall, which would be told, too. */
+	/* More than the delays of an emulator that shares its CPUs, which would be reported, too. */
 	ticker_set("stall_ms", "1000");
 	sleep_ns(NSEC_PER_SEC);
 	for (int i = 1; i <= STALLS; i++) {
@@ -420,7 +423,7 @@ static void try_events(void)
 		failed += worker_has_failed();
 	}
 	check(!lost && failed > STALLS / 2, "%d stalls and their ends: %u failures injected, %u lost", STALLS, failed, lost);
-	check(overrun <= STALLS / 4, "of all events the socket had no memory for %u", overrun);
+	check(overrun <= STALLS / 4, "the socket lost few events for want of memory: %u", overrun);
 	ticker_set("stall_ms", "0");
 	module_remove("tick_hog");
 	close(fd);
@@ -436,7 +439,7 @@ static void be_ready(void)
 	};
 
 	fail_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
-	require(fail_nth_fd >= 0, "this kernel injects faults");
+	require(fail_nth_fd >= 0, "this kernel can inject faults");
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
 		set_fault(settings[i][0], settings[i][1]);
 }
@@ -444,12 +447,12 @@ static void be_ready(void)
 static void run_faults(void)
 {
 	be_ready();
-	require(!load() && !make(), "a ticker");
+	require(!load() && !make(), "the module loads and mkdir creates a ticker");
 	unmake();
-	/* A slab that is full asks for a page: the same number is not always the same allocation. */
+	/* A full slab allocates a page, so a number is not always the same allocation. */
 	for (unsigned int round = 0; round < effort(4); round++)
 		try_each(&(struct attempt){ "mkdir", make, unmake, is_unmade }, 20);
-	require(!make(), "mkdir afterwards");
+	require(!make(), "mkdir succeeds afterwards");
 	try_files();
 	try_events();
 }
@@ -462,32 +465,33 @@ static void run_faults_load(void)
 	int err;
 
 	be_ready();
-	/* Not for want of memory. */
-	require(!helper_load("tick_crowd", ""), "all hotplug states are taken");
+	/* A failure that is not one of memory. */
+	require(!helper_load("tick_crowd", ""), "tick_crowd takes all hotplug states");
 	err = load();
-	check(err == ENOSPC && is_unloaded(), "load without a hotplug state to be had: %s", strerror(err));
-	require(!module_remove("tick_crowd"), "hotplug states are to be had");
+	check(err == ENOSPC && is_unloaded(),
+	      "loading fails with ENOSPC if no hotplug state is free: %s", strerror(err));
+	require(!module_remove("tick_crowd"), "tick_crowd unloads");
 
-	/* Most are the module loader's, and a load that survives takes a second to undo. */
+	/* Most allocations are the module loader's; undoing a successful load takes a second. */
 	for (unsigned int round = 0; round < effort(2); round++)
 		try_every(&load_attempt, step, 300);
 	/*
-	 * There the same number is not always the same allocation, so one may never have
-	 * been met. Of kmalloc() alone it is.
+	 * In a load a number is not always the same allocation, so some may never have
+	 * been failed. Among those of kmalloc() alone it is.
 	 */
 	set_fault("failslab/cache-filter", "Y");
 	set_fault("fail_page_alloc/min-order", "10");
 	try_every(&kmalloc_attempt, step, 100);
 	set_fault("failslab/cache-filter", "N");
 	set_fault("fail_page_alloc/min-order", "0");
-	require(!load() && !make(), "loads afterwards");
+	require(!load() && !make(), "loading and mkdir succeed afterwards");
 	try_every(&(struct attempt){ "subscribe", subscribe, unsubscribe, is_unsubscribed }, step, 100);
 }
 
 static void run_faults_export(void)
 {
 	be_ready();
-	require(!load(), "loads");
+	require(!load(), "the module loads");
 	try_export();
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What is there: every file, its mode, its first value, its form. Module
- * parameters, and who may read and write.
+ * Files: which exist, their modes, initial values and formats. Module
+ * parameters. Permissions.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 static const struct {
 	const char *name;
 	mode_t mode;
-	const char *first;	/* NULL: a number that runs, or nothing to read */
+	const char *first;	/* initial value; NULL: it changes, or cannot be read */
 } files[] = {
 	{ "counter", 0444 },
 	{ "missed", 0444 },
@@ -67,12 +67,12 @@ static void check_bounds(const char *name)
 		right = bounds[i] == expected;
 		expected = i % 3 == 1 ? expected * 5 / 2 : expected * 2;
 	}
-	check(right, "%s is 1, 2, 5 in every decade from 1 us to 100 s", name);
+	check(right, "%s has 1, 2 and 5 in every decade from 1 us to 100 s", name);
 }
 
-static unsigned int foreign;
+static unsigned int unknown;
 
-static int count_foreign(const char *path, const struct stat *status, int type)
+static int count_unknown(const char *path, const struct stat *status, int type)
 {
 	if (type != FTW_F)
 		return 0;
@@ -80,7 +80,7 @@ static int count_foreign(const char *path, const struct stat *status, int type)
 		if (!strcmp(path + strlen(ticker_dir()) + 1, files[i].name))
 			return 0;
 	note("%s is not in the table", path);
-	foreign++;
+	unknown++;
 	return 0;
 }
 
@@ -93,7 +93,7 @@ static void run_files(void)
 	setup("enabled=0");
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), "%s/%s", ticker_dir(), files[i].name);
-		if (!check(!stat(path, &status), "%s is there", files[i].name))
+		if (!check(!stat(path, &status), "%s exists", files[i].name))
 			continue;
 		check((status.st_mode & 07777) == files[i].mode, "%s has mode %o, is %o",
 		      files[i].name, files[i].mode, status.st_mode & 07777);
@@ -103,16 +103,16 @@ static void run_files(void)
 		check(!strcmp(text, files[i].first), "%s reads \"%s\", is \"%s\"",
 		      files[i].name, files[i].first, text);
 	}
-	ftw(ticker_dir(), count_foreign, 8);
-	check(!foreign, "and no other file (%u)", foreign);
+	ftw(ticker_dir(), count_unknown, 8);
+	check(!unknown, "the directory has no other file: %u", unknown);
 	check_bounds("lateness/bounds_ns");
 	check_bounds("timer_lateness/bounds_ns");
 	check(read_row("lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
-	      "lateness/histogram has one more count than there are bounds");
+	      "lateness/histogram has one count more than lateness/bounds_ns has bounds");
 	check(read_row("timer_lateness/histogram", row, ARRAY_SIZE(row)) == KTEST_BUCKETS,
-	      "timer_lateness/histogram has one more count than there are bounds");
+	      "timer_lateness/histogram has one count more than timer_lateness/bounds_ns has bounds");
 	snprintf(path, sizeof(path), "%s/reset", ticker_dir());
-	check(file_read(path, text, sizeof(text)) == EACCES, "reset can't be read");
+	check(file_read(path, text, sizeof(text)) == EACCES, "reading reset fails with EACCES");
 	check(ticker_u64("counter") == 0, "a disabled ticker does not tick");
 }
 
@@ -159,30 +159,30 @@ static void run_params(void)
 	char text[64];
 
 	if (ticker_is_named()) {
-		skip("params", "not about a named ticker");
+		skip("params", "parameters are those of the default ticker");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
 		const char *given = parameters[i].parameters;
 		int err = module_load(given);
 
-		check(err == parameters[i].err, "\"%s\": %s", given, strerror(err));
-		check(!access(KTEST_ROOT, F_OK) == !err, "\"%s\": %s there", given,
-		      err ? "nothing is" : "the ticker is");
+		check(err == parameters[i].err, "loading with \"%s\" returns: %s", given, strerror(err));
+		check(!access(KTEST_ROOT, F_OK) == !err, "loading with \"%s\" creates %s", given,
+		      err ? "nothing" : "the ticker");
 		if (err)
 			continue;
 		if (strstr(given, "17")) {
 			ticker_text("period_ms", text, sizeof(text));
-			check(!strcmp(text, "17"), "the period is that of the parameter");
-			check(ticker_u64("enabled") == 0, "enabled=0 is heard");
+			check(!strcmp(text, "17"), "period_ms is the value of the parameter");
+			check(ticker_u64("enabled") == 0, "enabled=0 disables the ticker");
 		} else {
-			check(ticker_u64("enabled") == 1, "\"%s\": it runs", given);
+			check(ticker_u64("enabled") == 1, "loading with \"%s\" enables the ticker", given);
 		}
 		check(access("/sys/module/sched_tick/parameters/period_ms", F_OK) &&
 		      access("/sys/module/sched_tick/parameters/enabled", F_OK),
-		      "\"%s\": no second period_ms, nor enabled, is shown", given);
+		      "loading with \"%s\": parameters/ has no period_ms and no enabled", given);
 		err = module_unload();
-		check(!err, "\"%s\": unloads: %s", given, strerror(err));
+		check(!err, "the module loaded with \"%s\" unloads: %s", given, strerror(err));
 	}
 }
 
@@ -214,8 +214,9 @@ static void run_users(void)
 	}
 	waitpid(pid, &status, 0);
 	check(WIFEXITED(status) && !WEXITSTATUS(status),
-	      "who is not root reads every file and writes none (%d wrong)", WEXITSTATUS(status));
-	check(ticker_u64("enabled") == 0, "and has changed nothing");
+	      "a user other than root can read every file but reset, and write none: %d wrong",
+	      WEXITSTATUS(status));
+	check(ticker_u64("enabled") == 0, "writes of other users change nothing");
 }
 
 const struct ktest test_users = { "users", run_users, .timeout_s = 60 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Anything, written to any file, again and again, beside a model that says what
- * has to come of it: docs/ABI once more, in as few words as that takes.
+ * Write random text to the files of a ticker and compare the results with a
+ * model of docs/ABI.
  */
 #include <errno.h>
 #include <limits.h>
@@ -35,7 +35,7 @@ static const char *const words[] = {
 	"0", "1", "n", "y", "N", "Y", "off", "on", "no", "yes",
 };
 
-/* The words that a file takes, and what it shows after each. */
+/* The words that a file accepts, and what it reads after each. */
 static const struct {
 	int file;
 	int count;
@@ -46,7 +46,7 @@ static const struct {
 	  { "[monotonic] boottime realtime", "monotonic [boottime] realtime", "monotonic boottime [realtime]" } },
 };
 
-/* 0 or an errno; a line feed at the end is none. */
+/* Parse one of the known words; a newline at the end is ignored. Return 0 or an errno. */
 static int model_word(const char *text, const char *const *known, int count, long long *value)
 {
 	size_t length = strlen(text);
@@ -81,10 +81,10 @@ static int model_number(const char *text, long long *value)
 	return 0;
 }
 
-/* What writing has to come to. */
+/* Return the expected result of a write, 0 or an errno, and the value. */
 static int model_write(int file, const char *text, long long *value)
 {
-	int err, choice = file == CLOCK;	/* of choices */
+	int err, choice = file == CLOCK;	/* index into choices */
 
 	switch (files[file].kind) {
 	case NUMBER:
@@ -164,19 +164,19 @@ static bool reads_as_modelled(int file)
 	return !strcmp(text, expected);
 }
 
-static void say(const char *what, int file, const char *text, int err, int expected)
+static void print_difference(const char *what, int file, const char *text, int err, int expected)
 {
 	char shown[1024], *at = shown;
 
 	for (; *text; text++)
 		at += sprintf(at, *text > ' ' && *text < 127 ? "%c" : "\\x%02x", (unsigned char)*text);
 	*at = '\0';
-	note("%s: %s < \"%s\" gave %s, expected %s", what, files[file].name, shown, strerror(err), strerror(expected));
+	note("%s: %s < \"%s\" returned %s, expected %s", what, files[file].name, shown, strerror(err), strerror(expected));
 }
 
 static void run_fuzz(void)
 {
-	unsigned int writes = effort(20000), taken = 0, wrong = 0, seed = random_seed();
+	unsigned int writes = effort(20000), accepted = 0, wrong = 0, seed = random_seed();
 
 	srand(seed);
 	note("seed %u", seed);
@@ -187,25 +187,26 @@ static void run_fuzz(void)
 		long long value = 0;
 
 		expected = model_write(file, text, &value);
-		/* How many CPUs there may be is the machine's. */
+		/* Which CPUs exist depends on the machine. */
 		if (file == CPU && expected == ERANGE && value > 0 && value < 10000)
 			continue;
 		err = ticker_write(files[file].name, text);
 		if (!err && !expected) {
 			files[file].value = value;
-			taken++;
+			accepted++;
 		}
 		if (err != expected) {
-			say("errno", file, text, err, expected);
+			print_difference("errno", file, text, err, expected);
 			wrong++;
 		} else if (!reads_as_modelled(file) || !reads_as_modelled(other)) {
-			say("what is read afterwards", file, text, err, expected);
+			print_difference("value read afterwards", file, text, err, expected);
 			wrong++;
 		}
 		if (wrong > 10)
 			break;
 	}
-	check(!wrong && taken > writes / 40, "%u of %u writes taken, %u not as the model has it", taken, writes, wrong);
+	check(!wrong && accepted > writes / 40,
+	      "every write has the result of the model: %u of %u accepted, %u wrong", accepted, writes, wrong);
 }
 
 const struct ktest test_fuzz = { "fuzz", run_fuzz, .timeout_s = 900 };

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The group that the parameter gid names: what its members may write, and since
- * when.
+ * The parameter gid: its group may write some files of tickers created since.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ static int write_of(const char *ticker, const char *file, const char *text)
 	return file_write(path, text);
 }
 
-/* What somebody else than root, of a group, may do with a ticker: how much of it is wrong. */
+/* Write to a ticker as a user of a group; return the number of wrong results. */
 static int count_wrong(const char *ticker, gid_t gid)
 {
 	int status, wrong = 0, expected = gid == GROUP ? 0 : EACCES;
@@ -60,74 +59,76 @@ static void check_files(const char *ticker, gid_t gid)
 		snprintf(path, sizeof(path), "%s/%s", ticker, names[i]);
 		there = !stat(path, &file);
 		check(there && (file.st_mode & 0777) == mode && file.st_gid == gid && !file.st_uid,
-		      "%s: group %u, mode %o", path, file.st_gid, file.st_mode & 0777);
+		      "%s has the right group and mode: %u, %o", path, file.st_gid, file.st_mode & 0777);
 	}
 }
 
-/* The member is there before the ticker is, and writes as soon as it is told its name. */
-static void check_from_birth(void)
+/* A member of the group writes to a ticker as soon as mkdir has returned. */
+static void check_after_mkdir(void)
 {
-	int told[2], wrong = 0, made = effort(200), status;
+	int names[2], wrong = 0, made = effort(200), status;
 	char name[16];
 	pid_t pid;
 
-	require(!pipe(told), "a pipe");
+	require(!pipe(names), "a pipe is created");
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
 		char path[64];
 
-		close(told[1]);
+		close(names[1]);
 		if (setgid(GROUP) || setuid(NOBODY))
 			_exit(100);
-		while (read(told[0], name, sizeof(name)) == sizeof(name)) {
+		while (read(names[0], name, sizeof(name)) == sizeof(name)) {
 			snprintf(path, sizeof(path), KTEST_TICKERS "/%s", name);
 			wrong += write_of(path, "enabled", "1") || write_of(path, "period_ms", "5000");
 		}
 		_exit(wrong > 99 ? 99 : wrong);
 	}
-	close(told[0]);
+	close(names[0]);
 	for (int i = 0; i < made; i++) {
 		memset(name, 0, sizeof(name));
-		snprintf(name, sizeof(name), "born%d", i);
+		snprintf(name, sizeof(name), "new%d", i);
 		wrong += ticker_make(name) != 0;
-		wrong += write(told[1], name, sizeof(name)) != sizeof(name);
+		wrong += write(names[1], name, sizeof(name)) != sizeof(name);
 	}
-	close(told[1]);
+	close(names[1]);
 	waitpid(pid, &status, 0);
-	check(!wrong && WIFEXITED(status) && !WEXITSTATUS(status), "%d tickers, written to by a member "
-	      "right after mkdir: %d wrong", made, WEXITSTATUS(status));
+	check(!wrong && WIFEXITED(status) && !WEXITSTATUS(status),
+	      "a member can write to each of %d tickers right after mkdir: %d wrong",
+	      made, WEXITSTATUS(status));
 	for (int i = 0; i < made; i++) {
-		snprintf(name, sizeof(name), "born%d", i);
+		snprintf(name, sizeof(name), "new%d", i);
 		wrong += ticker_remove(name) != 0;
 	}
-	check(!wrong, "all of them go");
+	check(!wrong, "rmdir removes all of them");
 }
 
-static void run_group(void)
+static void run_gid(void)
 {
 	const char *parameter = "/sys/module/sched_tick/parameters/gid";
 	char text[16];
 
-	require(!module_load("enabled=0 gid=12345"), "loaded with a group");
+	require(!module_load("enabled=0 gid=12345"), "the module loads with a group");
 	check_files(KTEST_ROOT, GROUP);
-	check(!count_wrong(KTEST_ROOT, GROUP), "a member may write enabled and period_ms");
-	check(!count_wrong(KTEST_ROOT, NOBODY), "and nobody else");
-	check_from_birth();
-	require(!module_unload(), "unloaded");
+	check(!count_wrong(KTEST_ROOT, GROUP), "a member of the group may write enabled and period_ms only");
+	check(!count_wrong(KTEST_ROOT, NOBODY), "other users may write nothing");
+	check_after_mkdir();
+	require(!module_unload(), "the module unloads");
 
-	require(!module_load("enabled=0"), "loaded without");
+	require(!module_load("enabled=0"), "the module loads without a group");
 	check_files(KTEST_ROOT, 0);
-	check(!count_wrong(KTEST_ROOT, NOBODY), "nobody may write");
-	check(file_write(parameter, "4294967295") == EINVAL, "no group at all: EINVAL");
-	check(!file_read(parameter, text, sizeof(text)) && !strcmp(text, "0\n"), "and none it stays");
-	check(!file_write(parameter, "12345"), "a group from now on");
+	check(!count_wrong(KTEST_ROOT, NOBODY), "without a group, other users may write nothing");
+	check(file_write(parameter, "4294967295") == EINVAL, "gid refuses 4294967295 with EINVAL");
+	check(!file_read(parameter, text, sizeof(text)) && !strcmp(text, "0\n"), "gid stays 0");
+	check(!file_write(parameter, "12345"), "gid accepts a group");
 	check_files(KTEST_ROOT, 0);
-	require(!ticker_make("later"), "a ticker is made");
+	require(!ticker_make("later"), "mkdir creates a ticker");
 	check_files(KTEST_TICKERS "/later", GROUP);
-	check(!count_wrong(KTEST_TICKERS "/later", GROUP), "a member may write to it");
-	check(!ticker_remove("later"), "it goes");
-	require(!module_unload(), "unloaded");
+	check(!count_wrong(KTEST_TICKERS "/later", GROUP),
+	      "a member may write to a ticker created after gid was set");
+	check(!ticker_remove("later"), "rmdir removes the ticker");
+	require(!module_unload(), "the module unloads");
 }
 
-const struct ktest test_group = { "group", run_group, .timeout_s = 120 };
+const struct ktest test_gid = { "gid", run_gid, .timeout_s = 120 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an ordinary user, and a member of the group, can take away from others.
+ * Limits on what an ordinary user and a member of the group can take from others.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #define DESCRIPTORS	10000
 #define RATE_MAX	"/sys/module/sched_tick/parameters/max_rate"
 
-/* Of a second on: the share of periods that had no tick of their own, in units of 0.01 %. */
+/* Return the share of periods missed in the next 20 s, in units of 0.01 %. */
 static unsigned int missed_share(void)
 {
 	struct ticker_stat before = ticker_stat(), after;
@@ -33,7 +33,7 @@ static unsigned int missed_share(void)
 	       (after.counter + after.missed - before.counter - before.missed);
 }
 
-/* So many open files of counter, each waited for all the time. */
+/* Poll counter through many open files at once, without end. */
 static void poll_many(void *shared)
 {
 	static struct epoll_event events[DESCRIPTORS];
@@ -68,8 +68,10 @@ static void run_pollers(void)
 	pid_t poller;
 
 	wakeups = mmap(NULL, sizeof(*wakeups), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	require(wakeups != MAP_FAILED && !setrlimit(RLIMIT_NOFILE, &files), "may open %d files", DESCRIPTORS);
-	require(!module_load("period_ms=1") && !ticker_make("polled"), "module loads, a ticker is made");
+	require(wakeups != MAP_FAILED && !setrlimit(RLIMIT_NOFILE, &files),
+		"this process may open %d files", DESCRIPTORS);
+	require(!module_load("period_ms=1") && !ticker_make("polled"),
+		"the module loads and mkdir creates a ticker");
 	ticker_choose("polled");
 	ticker_set("period_ms", "10");
 	ticker_set("notify", "1");
@@ -85,19 +87,22 @@ static void run_pollers(void)
 	ticker_choose("default");
 	sleep_ns(NSEC_PER_SEC);
 	with = missed_share();
-	check(!waitpid(poller, NULL, WNOHANG) && *wakeups > DESCRIPTORS, "%d pollers were woken %" PRIu64 " times",
+	check(!waitpid(poller, NULL, WNOHANG) && *wakeups > DESCRIPTORS,
+	      "ticks wake %d pollers: %" PRIu64 " wake-ups",
 	      DESCRIPTORS, *wakeups);
-	check(with <= without + 100, "another ticker missed %u.%02u %% without, %u.%02u %% with them", without / 100,
+	check(with <= without + 100,
+	      "pollers make another ticker miss at most 1 %% more: %u.%02u %% without them, %u.%02u %% with them",
+	      without / 100,
 	      without % 100, with / 100, with % 100);
 	reap(&poller, 1);
-	check(!ticker_remove("polled"), "the ticker goes");
+	check(!ticker_remove("polled"), "rmdir removes the ticker");
 }
 
 const struct ktest test_pollers = {
 	"pollers", run_pollers, .timeout_s = 600, .needs_vm = true, .needs_virtual = true
 };
 
-/* How long a user program takes for the same work, in ns. */
+/* Return the time that a user program takes for a fixed amount of work, in ns. */
 static int64_t work_ns(void)
 {
 	int64_t begin = now_ns(CLOCK_MONOTONIC);
@@ -123,7 +128,7 @@ static int as_member(int (*run)(const char *), const char *argument)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 201;
 }
 
-/* Takes what it gets: periods first, that no ticker may have, and then shares of the sum. */
+/* Enable as many of 1000 tickers with this period as the limit allows; return 1 if some were refused. */
 static int take_all(const char *period)
 {
 	unsigned int refused = 0;
@@ -137,7 +142,7 @@ static int take_all(const char *period)
 		if (err && err != ERANGE)
 			return 202;
 		refused += err == ERANGE;
-		/* Not all at one instant: that would take less. */
+		/* Scatter the deadlines: aligned ticks cost less. */
 		sleep_ns(37000);
 	}
 	return refused ? 1 : 0;
@@ -154,40 +159,44 @@ static void run_rates(void)
 	static const char * const periods[] = { "1", "10", "100" };
 	int64_t alone, among;
 
-	require(!module_load("enabled=0 gid=12345"), "loaded with a group");
+	require(!module_load("enabled=0 gid=12345"), "the module loads with a group");
 	make_all(1000);
 	work_ns();
 	alone = work_ns();
 	for (size_t i = 0; i < ARRAY_SIZE(periods); i++) {
 		int status = as_member(take_all, periods[i]);
 
-		require(status <= 1, "a member sets %s ms on 1000 tickers: %d", periods[i], status);
+		require(status <= 1, "a member writes %s ms to 1000 tickers: %d", periods[i], status);
 		if (i < 2)
-			check(status == 1, "%s ms: not on all of them: ERANGE", periods[i]);
+			check(status == 1, "%s ms: some writes fail with ERANGE", periods[i]);
 		among = work_ns();
-		check(alone * 100 / among >= 90, "%s ms: user programs keep %" PRId64 " %%", periods[i],
+		check(alone * 100 / among >= 90,
+		      "%s ms: user programs keep at least 90 %% of the CPU: %" PRId64 " %%", periods[i],
 		      alone * 100 / among);
 	}
 
-	/* Root may exceed it; what is less is never refused, whatever the sum is. */
+	/* Root may exceed the limit. */
 	set_all(1000, "enabled", "0");
 	ticker_choose("t0");
-	check(!file_write(RATE_MAX, "99"), "a limit of 99 ticks a second");
+	check(!file_write(RATE_MAX, "99"), "max_rate accepts 99");
 	ticker_set("period_ms", "10");
-	check(as_member(enable, "t0") == ERANGE, "100 are too many: ERANGE");
-	check(ticker_u64("enabled") == 0, "and it is off");
+	check(as_member(enable, "t0") == ERANGE,
+	      "a member cannot enable a ticker of 100 ticks a second: ERANGE");
+	check(ticker_u64("enabled") == 0, "the refused ticker stays disabled");
 	ticker_choose("t0");
-	check(!ticker_write("enabled", "1"), "not for root");
+	check(!ticker_write("enabled", "1"), "root can enable it");
 	ticker_choose("t1");
-	check(as_member(enable, "t1") == ERANGE, "then there is nothing left");
+	check(as_member(enable, "t1") == ERANGE,
+	      "a member cannot enable another ticker above the limit: ERANGE");
 	ticker_choose("t1");
 	ticker_set("period_ms", "2147483647");
-	check(as_member(enable, "t1") == ERANGE, "not for the longest period either");
-	check(!file_write(RATE_MAX, "101"), "a limit of 101");
-	check(!as_member(enable, "t1"), "then there is");
+	check(as_member(enable, "t1") == ERANGE,
+	      "a member cannot enable it with the longest period either: ERANGE");
+	check(!file_write(RATE_MAX, "101"), "max_rate accepts 101");
+	check(!as_member(enable, "t1"), "a member can enable it below the limit");
 	check(file_write(RATE_MAX, "0") == EINVAL && file_write(RATE_MAX, "-1") == EINVAL &&
 	      file_write(RATE_MAX, "2147483648") == EINVAL && file_write(RATE_MAX, "x") == EINVAL,
-	      "1 to 2147483647: EINVAL");
+	      "max_rate refuses 0, -1, 2147483648 and x with EINVAL");
 	set_all(2, "enabled", "0");
 	remove_all(1000);
 }

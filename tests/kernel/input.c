@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What may be written and what may not: the errno, and that nothing changed.
+ * Valid and invalid writes: the errno, and that a refused write changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@ static const struct {
 	const char *file;
 	const char *text;
 	int err;
-	const char *after;	/* for what is taken: how it reads; NULL: as written */
+	const char *after;	/* what the file reads after a valid write; NULL: as written */
 } cases[] = {
 	{ "period_ms", "0", ERANGE },
 	{ "period_ms", "-1", ERANGE },
@@ -115,8 +115,8 @@ static const char *const settings[] = {
 	"stall_ms",
 };
 
-/* All settings in one line, to see that nothing moved. */
-static void describe(char *text, size_t size)
+/* Print all settings in one line. */
+static void print_settings(char *text, size_t size)
 {
 	size_t length = 0;
 	char value[64];
@@ -141,11 +141,11 @@ static void run_input(void)
 		for (char *c = shown; *c; c++)
 			if (*c == '\n')
 				*c = '$';
-		describe(before, sizeof(before));
+		print_settings(before, sizeof(before));
 		err = ticker_write(file, text);
-		describe(after, sizeof(after));
-		check(err == cases[i].err, "%s < \"%s\": %s", file, shown,
-		      err ? strerror(err) : "taken");
+		print_settings(after, sizeof(after));
+		check(err == cases[i].err, "%s < \"%s\" returns: %s", file, shown,
+		      err ? strerror(err) : "success");
 		if (cases[i].err) {
 			check(!strcmp(before, after), "%s < \"%s\" changes no setting", file, shown);
 		} else if (!cases[i].after || *cases[i].after) {
@@ -154,38 +154,38 @@ static void run_input(void)
 			      file, shown, value);
 		}
 		if (ticker_u64("counter") < counted)
-			check(false, "%s < \"%s\" leaves the counter alone", file, shown);
+			check(false, "%s < \"%s\" does not decrease the counter", file, shown);
 	}
 
 	memset(huge, '1', sizeof(huge));
 	huge[sizeof(huge) - 1] = '\0';
-	describe(before, sizeof(before));
+	print_settings(before, sizeof(before));
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		int err = ticker_write(settings[i], huge);
 
-		check(err == EINVAL || err == ERANGE, "%s < 8191 digits: %s", settings[i],
+		check(err == EINVAL || err == ERANGE, "%s < 8191 digits returns: %s", settings[i],
 		      strerror(err));
 	}
-	describe(after, sizeof(after));
-	check(!strcmp(before, after), "8191 digits change no setting");
+	print_settings(after, sizeof(after));
+	check(!strcmp(before, after), "writes of 8191 digits change no setting");
 }
 
-/* Root may change modes; what is behind them must hold. */
+/* Root may change the modes of files; writes and reads must still be refused. */
 static void run_modes(void)
 {
 	char text[4096];
 
 	setup("enabled=0");
-	require(!chdir(ticker_dir()), "its directory can be entered");
+	require(!chdir(ticker_dir()), "the directory can be entered");
 	check(!chmod("counter", 0666) && ticker_write("counter", "5") == EIO,
-	      "counter takes no write whatever its mode");
+	      "writing counter fails with EIO whatever its mode");
 	check(!chmod("lateness/bounds_ns", 0666) &&
 	      ticker_write("lateness/bounds_ns", "5") == EIO,
-	      "lateness/bounds_ns takes no write whatever its mode");
+	      "writing lateness/bounds_ns fails with EIO whatever its mode");
 	check(!chmod("reset", 0666) &&
 	      file_read("reset", text, sizeof(text)) == EIO,
-	      "reset can't be read whatever its mode");
-	check(!ticker_write("reset", "1"), "reset still takes a 1");
+	      "reading reset fails with EIO whatever its mode");
+	check(!ticker_write("reset", "1"), "reset accepts 1");
 }
 
 const struct ktest test_modes = { "modes", run_modes, .timeout_s = 30 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who waits for a tick whose subscriber sleeps for a minute can be killed, and
- * nobody else waits for it.
+ * A process that waits for a tick whose subscriber sleeps for a minute can be
+ * killed, and no other process waits for it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,18 +16,18 @@
 
 #define HUNG_TASK	"/proc/sys/kernel/hung_task_timeout_secs"
 
-/* The subscriber is asleep in a tick of its ticker, for a minute. */
+/* Load a subscriber that sleeps for a minute, and wait until a tick calls it. */
 static void subscribe_sleeper(const char *ticker)
 {
 	char parameters[64];
 	int64_t end;
 
 	snprintf(parameters, sizeof(parameters), "ticker=%s sleep_ms=60000", ticker);
-	require(!helper_load("tick_subscriber", parameters), "a subscriber that sleeps for a minute");
+	require(!helper_load("tick_subscriber", parameters), "a subscriber that sleeps for a minute loads");
 	end = now_ns(CLOCK_MONOTONIC) + 20 * NSEC_PER_SEC;
 	while (!helper_u64("tick_subscriber", "calls") && now_ns(CLOCK_MONOTONIC) < end)
 		sleep_ns(10 * NSEC_PER_MSEC);
-	require(helper_u64("tick_subscriber", "calls") == 1, "it is called, and sleeps");
+	require(helper_u64("tick_subscriber", "calls") == 1, "a tick calls it");
 }
 
 static const struct {
@@ -83,7 +83,7 @@ static void run_killed(void)
 	uint64_t counter;
 	int log;
 
-	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
+	require(!module_load("enabled=0") && !ticker_make("t"), "the module loads and mkdir creates a ticker");
 	ticker_choose("t");
 	ticker_set("period_ms", "100");
 	ticker_set("enabled", "1");
@@ -99,33 +99,35 @@ static void run_killed(void)
 	remover = spawn(remove_ticker, NULL);
 	snprintf(before, sizeof(before), "%d %d %d", (int)ticker_u64("enabled"), (int)ticker_u64("period_ms"),
 		 (int)ticker_u64("stall_ms"));
-	/* Twice as long as a task may hang, and the one who looks comes by once more. */
+	/* Twice the hung task timeout, and one more check of khungtaskd. */
 	sleep_ns(15 * NSEC_PER_SEC);
-	check(!log_count(log, "blocked for more than"), "no task hangs");
+	check(!log_count(log, "blocked for more than"), "no task is reported as hung");
 	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
-		check(state_of(writers[i]) == 'D' || state_of(writers[i]) == 'S', "%s waits: %c", writes[i].file,
+		check(state_of(writers[i]) == 'D' || state_of(writers[i]) == 'S',
+		      "the writer of %s waits: state %c", writes[i].file,
 		      state_of(writers[i]));
 	for (size_t i = 0; i < ARRAY_SIZE(writes); i++)
-		check(dies(writers[i]), "%s: the writer dies of SIGKILL", writes[i].file);
-	check(dies(remover), "so does rmdir");
+		check(dies(writers[i]), "SIGKILL ends the writer of %s", writes[i].file);
+	check(dies(remover), "SIGKILL ends rmdir");
 	snprintf(text, sizeof(text), "%d %d %d", (int)ticker_u64("enabled"), (int)ticker_u64("period_ms"),
 		 (int)ticker_u64("stall_ms"));
-	check(!strcmp(before, text), "and no setting has changed: %s", text);
+	check(!strcmp(before, text), "no setting has changed: %s", text);
 	file_write(HUNG_TASK, "120");
 
 	counter = ticker_u64("counter");
 	file_write("/sys/module/tick_subscriber/parameters/sleep_ms", "0");
-	check(wait_for_counter(counter + 3, 120 * NSEC_PER_SEC), "the ticker works");
+	check(wait_for_counter(counter + 3, 120 * NSEC_PER_SEC),
+	      "the ticker ticks when the subscriber no longer sleeps");
 	ticker_set("enabled", "0");
-	check(ticker_u64("enabled") == 0, "and stops");
-	check(!module_remove("tick_subscriber"), "the subscriber goes");
-	check(!ticker_remove("t"), "the ticker goes");
+	check(ticker_u64("enabled") == 0, "a write of 0 disables it");
+	check(!module_remove("tick_subscriber"), "the subscriber unloads");
+	check(!ticker_remove("t"), "rmdir removes the ticker");
 	close(log);
 }
 
 const struct ktest test_killed = { "killed", run_killed, .timeout_s = 300, .needs_vm = true };
 
-/* The one who leaves waits for nobody else: neither on another ticker, nor on its own. */
+/* Unsubscribing does not wait for another subscriber, neither of another ticker nor of its own. */
 static void run_unsubscribed(void)
 {
 	static const char * const tickers[] = { "b", "default" };
@@ -133,9 +135,9 @@ static void run_unsubscribed(void)
 	char parameters[64];
 	int64_t begin, took;
 
-	require(!module_load("period_ms=100"), "module loads");
+	require(!module_load("period_ms=100"), "the module loads");
 	subscribe_sleeper("default");
-	require(!ticker_make("b"), "another ticker is made");
+	require(!ticker_make("b"), "mkdir creates another ticker");
 	ticker_choose("b");
 	ticker_set("period_ms", "100");
 	ticker_set("enabled", "1");
@@ -143,13 +145,15 @@ static void run_unsubscribed(void)
 		snprintf(parameters, sizeof(parameters), "ticker=%s", tickers[i]);
 		require(!helper_load("tick_cache", parameters), "a second module subscribes to %s", tickers[i]);
 		begin = now_ns(CLOCK_MONOTONIC);
-		require(!module_remove("tick_cache"), "and is unloaded");
+		require(!module_remove("tick_cache"), "it unloads");
 		took = now_ns(CLOCK_MONOTONIC) - begin;
-		check(took < limit, "%s: in less than two periods: %" PRId64 " us", tickers[i], took / 1000);
+		check(took < limit,
+		      "unsubscribing from %s takes less than two periods: %" PRId64 " us",
+		      tickers[i], took / 1000);
 	}
-	check(helper_u64("tick_subscriber", "calls") == 1, "while the first one sleeps");
-	check(!ticker_remove("b"), "the other ticker goes");
-	check(!module_remove("tick_subscriber"), "the sleeper goes when it has slept");
+	check(helper_u64("tick_subscriber", "calls") == 1, "the first subscriber still sleeps");
+	check(!ticker_remove("b"), "rmdir removes the other ticker");
+	check(!module_remove("tick_subscriber"), "the first subscriber unloads when its sleep has ended");
 }
 
 const struct ktest test_unsubscribed = { "unsubscribed", run_unsubscribed, .timeout_s = 300, .needs_vm = true };

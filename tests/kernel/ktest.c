@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The runner and what the tests share.
+ * The test runner and helpers of all tests.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #define KTEST_SKIPPED 4
 
-extern const struct ktest test_files, test_params, test_input, test_modes, test_users, test_group,
+extern const struct ktest test_files, test_params, test_input, test_modes, test_users, test_gid,
 	test_ticks, test_punctual, test_settings, test_stop, test_instants, test_poll,
 	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
 	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
@@ -29,7 +29,7 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_storm, test_log_shared, test_pollers, test_rates, test_clock_steps;
 
 static const struct ktest *const tests[] = {
-	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_group,
+	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_gid,
 	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_instants, &test_poll,
 	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
 	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,
@@ -181,12 +181,12 @@ void reap(pid_t *pids, size_t count)
 		waitpid(pids[i], NULL, 0);
 }
 
-/* So that a line in the kernel log can be put down to the test that drew it. */
+/* Write a line to the kernel log, which shows to which test other lines belong. */
 static void announce(const char *what, const char *name)
 {
 	char line[128];
 
-	/* One write is one line of the log. */
+	/* One write is one line of the kernel log. */
 	snprintf(line, sizeof(line), "sched_tick-test: %s %s\n", what, name);
 	file_write("/dev/kmsg", line);
 }
@@ -196,15 +196,15 @@ static void run_child(const struct ktest *test)
 	printf("    KTAP version 1\n");
 	alarm(test->timeout_s * given("SCHED_TICK_PATIENCE", 1));
 	if (test->needs_vm && !in_vm())
-		skip(test->name, "would disturb this machine");
+		skip(test->name, "the test would disturb this machine");
 	else if (test->needs_virtual && !in_virtual_time())
-		skip(test->name, "asserts time: in virtual time only");
+		skip(test->name, "the test asserts times, which needs virtual time");
 	else
 		test->run();
 	finish();
 }
 
-/* Returns whether the test passed or was skipped. */
+/* Run a test; return whether it passed or was skipped. */
 static bool run_test(const struct ktest *test, unsigned int number)
 {
 	char why[64] = "";
@@ -225,13 +225,13 @@ static bool run_test(const struct ktest *test, unsigned int number)
 	good = WIFEXITED(status) && !WEXITSTATUS(status);
 	if (err && err != ENOENT) {
 		good = skipped = false;
-		snprintf(why, sizeof(why), " # the module stays: %s", strerror(err));
+		snprintf(why, sizeof(why), " # the module cannot be unloaded: %s", strerror(err));
 	} else if (WIFSIGNALED(status)) {
 		snprintf(why, sizeof(why), " # %s",
 			 WTERMSIG(status) == SIGALRM ? "TIMEOUT" : strsignal(WTERMSIG(status)));
 	}
 	printf("%s %u %s%s%s\n", good || skipped ? "ok" : "not ok", number, test->name,
-	       skipped ? " # SKIP not on this machine" : "", why);
+	       skipped ? " # SKIP every check was skipped" : "", why);
 	fflush(stdout);
 	announce(good || skipped ? "passed" : "FAILED", test->name);
 	return good || skipped;
@@ -242,7 +242,7 @@ static const struct ktest *find(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(tests); i++)
 		if (!strcmp(tests[i]->name, name))
 			return tests[i];
-	fprintf(stderr, "ktest: no test is called %s\n", name);
+	fprintf(stderr, "ktest: unknown test '%s'\n", name);
 	exit(2);
 }
 
@@ -257,11 +257,11 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (geteuid()) {
-		fprintf(stderr, "ktest: only root can load a module\n");
+		fprintf(stderr, "ktest: must be run as root\n");
 		return 2;
 	}
 	if (!access("/sys/module/sched_tick", F_OK)) {
-		fprintf(stderr, "ktest: sched_tick is loaded; `rmmod sched_tick` first\n");
+		fprintf(stderr, "ktest: sched_tick is loaded; unload it first (rmmod sched_tick)\n");
 		return 2;
 	}
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * In-machine tests: small programs in one binary, each a KTAP subtest.
+ * In-machine tests: one binary, in which each test is a KTAP subtest.
  *
- * A test runs in a process of its own with the module freshly loaded by it, so
- * no test stands on another. What it may assume of the machine is in the
- * environment:
+ * A test runs in a process of its own and loads the module itself, so tests are
+ * independent. The environment describes the machine:
  *	SCHED_TICK_KO		the module's file
- *	SCHED_TICK_VM=1		the machine is thrown away afterwards: its clock may
- *				be set, its CPUs taken offline, it may be suspended
- *	SCHED_TICK_VIRTUAL=1	time is virtual: how late a tick is can be asserted
- *	SCHED_TICK_LATENESS_NS=N how late the mean tick of an hrtimer may be
- *	SCHED_TICK_TICKER=NAME	what tests of a ticker are about: a named one, not
- *				the default one
- *	SCHED_TICK_EFFORT=N	how much of a long test to do, in per cent (100)
- *	SCHED_TICK_PATIENCE=N	a test may take so many times as long (1)
- *	SCHED_TICK_SEED=N	for what is random in torture and fuzz (the time)
+ *	SCHED_TICK_VM=1		the machine is disposable: tests may set its clock,
+ *				take its CPUs offline and suspend it
+ *	SCHED_TICK_VIRTUAL=1	time is virtual: tests may assert times
+ *	SCHED_TICK_LATENESS_NS=N limit of the mean lateness with the hrtimer
+ *	SCHED_TICK_TICKER=NAME	the ticker under test: a named one instead of the
+ *				default one
+ *	SCHED_TICK_EFFORT=N	share of a long test to run, in per cent (100)
+ *	SCHED_TICK_PATIENCE=N	factor for the timeouts of tests (1)
+ *	SCHED_TICK_SEED=N	random seed of torture and fuzz (the time)
  */
 #ifndef KTEST_H
 #define KTEST_H
@@ -39,14 +38,14 @@ struct ktest {
 	unsigned int timeout_s;
 	bool needs_vm;
 	bool needs_virtual;
-	bool on_request;	/* only when named: long */
+	bool on_request;	/* runs only if named, because it is long */
 };
 
 struct lateness {
 	uint64_t last_ns, max_ns, sum_ns, histogram[KTEST_BUCKETS];
 };
 
-/* The line of the file stat. */
+/* The fields of the file stat. */
 struct ticker_stat {
 	int enabled, period_ms;
 	uint64_t counter, missed, stalls;
@@ -55,11 +54,11 @@ struct ticker_stat {
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* Results: one line of KTAP each; only a false one fails the test. */
+/* Print one KTAP result; a false one fails the test. */
 bool check(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void skip(const char *what, const char *why);
-/* A condition without which the rest of a test makes no sense. */
+/* Like check(), but a false condition ends the test. */
 void require(bool good, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 bool in_vm(void);
@@ -67,27 +66,27 @@ bool in_virtual_time(void);
 unsigned int effort(unsigned int count);
 unsigned int random_seed(void);
 
-/* Modules, and tickers by mkdir and rmdir: 0 or an errno. */
+/* Load and unload modules; create and remove tickers. Return 0 or an errno. */
 int module_load(const char *parameters);
 int module_unload(void);
 int helper_load(const char *name, const char *parameters);	/* of tests/kernel/modules */
 uint64_t helper_u64(const char *name, const char *parameter);
 int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */
 int module_remove(const char *name);
-void hog(int cpu, int ms, bool irqs_off);	/* tick_hog, which is loaded, takes the CPU for so long */
+void hog(int cpu, int ms, bool irqs_off);	/* occupy the CPU with tick_hog, which must be loaded */
 int ticker_make(const char *name);
 int ticker_remove(const char *name);
-int machine_clean(void);	/* whatever is left of a test */
+int machine_clean(void);	/* remove what a test left */
 
-/* The ticker that a test is about, loaded and made as with these parameters of the module. */
+/* The ticker under test; parameters are those of the module. */
 const char *ticker_name(void);
 bool ticker_is_named(void);
 int ticker_begin(const char *parameters);
 int ticker_end(void);
-void setup(const char *parameters);	/* ticker_begin(), or end the test */
-void ticker_choose(const char *name);	/* another from here on; NULL: that one again */
+void setup(const char *parameters);	/* ticker_begin(); end the test if it fails */
+void ticker_choose(const char *name);	/* change the ticker under test; NULL: back to the first */
 
-/* Files: by path, or by name in the ticker's directory. */
+/* Files, by path or by name in the ticker's directory. */
 int file_read(const char *path, char *text, size_t size);	/* 0 or errno */
 int file_write(const char *path, const char *text);		/* 0 or errno */
 long long meminfo_kb(const char *line);				/* of /proc/meminfo */
@@ -98,37 +97,37 @@ void ticker_text(const char *name, char *text, size_t size);
 uint64_t ticker_u64(const char *name);
 void ticker_set(const char *name, const char *text);
 void ticker_set_number(const char *name, long long value);
-void ticker_set_timer(bool hrtimer);	/* else the timer wheel */
+void ticker_set_timer(bool hrtimer);	/* false: the timer wheel */
 struct ticker_stat ticker_stat(void);
 
-/* A process that is asleep in poll(2) on a file of the ticker; it exits with 0 if it wakes to ENODEV when the ticker goes. */
+/* Start a process that sleeps in poll(2) on a file of the ticker; it exits with 0 if removal wakes it and it reads ENODEV. */
 pid_t ticker_poller(const char *name);
 
-/* Very many: t0, t1 and so on. */
+/* Many tickers, named t0, t1 and so on. */
 const char *numbered(unsigned int i);
 void make_all(unsigned int count);
 void set_all(unsigned int count, const char *name, const char *text);
 void remove_all(unsigned int count);
 
-/* Random reads, writes and polls of the chosen ticker, without end. */
+/* Read, write and poll the ticker under test at random, without end. */
 void ticker_disturb(void *seed);
 
-/* uevents of SUBSYSTEM=sched_tick, as the kernel sends them. */
+/* uevents of the kernel with SUBSYSTEM=sched_tick. */
 struct event {
 	char action[16], path[128], event[16];
 	uint64_t lateness_ns;
-	int cpu;	/* -1: none was said */
-	bool overrun;	/* it is none: the socket had no memory for one */
+	int cpu;	/* -1: the event has none */
+	bool overrun;	/* not an event: the socket returned ENOBUFS */
 };
 
 int events_open(void);
 bool events_next(int fd, struct event *event, int timeout_ms);
 
-/* Our tracepoints: "" for all, or "sched_tick_stall/". Not on two CPUs, see docs/testing.md. */
+/* Our tracepoints: "" for all, or one, as "sched_tick_stall/". Only with one CPU, see docs/testing.md. */
 void trace_begin(const char *event);
-FILE *trace_end(const char *event);	/* the trace, to be closed */
+FILE *trace_end(const char *event);	/* the caller closes the trace */
 
-/* The kernel log from here on: how many lines hold the text. */
+/* The kernel log from log_open() on; log_count() counts the lines that contain the text. */
 int log_open(void);
 unsigned int log_count(int fd, const char *text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Named tickers: what they may be called, how many there may be, and their end
- * in the midst of traffic.
+ * Named tickers: valid names, the maximum number, and removal while they are in
+ * use.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -16,7 +16,7 @@
 
 #include "ktest.h"
 
-static bool is_there(const char *name)
+static bool exists(const char *name)
 {
 	char path[512];
 
@@ -24,7 +24,7 @@ static bool is_there(const char *name)
 	return !access(path, F_OK);
 }
 
-/* Make it, see it, remove it, see it gone; or be refused and see nothing. */
+/* Create and remove a ticker, and check that it exists in between; or check that mkdir fails and creates nothing. */
 static bool try_name(const char *name, int expected)
 {
 	int err = ticker_make(name);
@@ -36,8 +36,8 @@ static bool try_name(const char *name, int expected)
 		return false;
 	}
 	if (err)
-		return !is_there(name);
-	return is_there(name) && !ticker_remove(name) && !is_there(name);
+		return !exists(name);
+	return exists(name) && !ticker_remove(name) && !exists(name);
 }
 
 static const struct {
@@ -70,10 +70,10 @@ static void run_names(void)
 	int log, wrong = 0;
 	char name[256];
 
-	require(!module_load("enabled=0"), "module loads");
+	require(!module_load("enabled=0"), "the module loads");
 	log = log_open();
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		check(try_name(names[i].name, names[i].err), "%zu: %s", i,
+		check(try_name(names[i].name, names[i].err), "mkdir of name %zu returns: %s", i,
 		      names[i].err ? strerror(names[i].err) : names[i].name);
 
 	for (int c = 1; c < 256; c++) {
@@ -84,15 +84,16 @@ static void run_names(void)
 		snprintf(name, sizeof(name), "a%cb", c);
 		wrong += !try_name(name, good ? 0 : EINVAL);
 		snprintf(name, sizeof(name), "%c", c);
-		/* By itself, a dot is a directory that is there. */
+		/* "." is an existing directory. */
 		if (c != '.')
 			wrong += !try_name(name, good ? 0 : EINVAL);
 	}
-	check(!wrong, "every byte, alone and between two letters: %d wrong", wrong);
+	check(!wrong,
+	      "mkdir accepts and refuses the right bytes, alone and between two letters: %d wrong", wrong);
 	memset(name, 'x', sizeof(name));
 	name[sizeof(name) - 1] = '\0';
-	check(try_name(name, EINVAL), "255 letters are too many");
-	check(log_count(log, "") == 0, "none of this is in the log");
+	check(try_name(name, EINVAL), "mkdir refuses a name of 255 letters");
+	check(log_count(log, "") == 0, "mkdir logs nothing");
 	close(log);
 }
 
@@ -114,24 +115,25 @@ static int count_entries(const char *path)
 
 static void run_limits(void)
 {
-	require(!module_load("enabled=0 max_tickers=3"), "module loads");
-	check(!ticker_make("a") && !ticker_make("b") && !ticker_make("c"), "three of three");
-	check(ticker_make("d") == ENOSPC, "the next one: ENOSPC");
-	check(ticker_make("a") == EEXIST, "one that is there: EEXIST");
-	check(ticker_make("with space") == EINVAL, "one that may not be: EINVAL");
-	check(!is_there("d"), "what was refused is not there");
-	check(module_unload() == EWOULDBLOCK, "the module stays while they are there");
+	require(!module_load("enabled=0 max_tickers=3"), "the module loads with max_tickers=3");
+	check(!ticker_make("a") && !ticker_make("b") && !ticker_make("c"), "mkdir creates three tickers");
+	check(ticker_make("d") == ENOSPC, "mkdir of a fourth fails with ENOSPC");
+	check(ticker_make("a") == EEXIST, "mkdir of an existing one fails with EEXIST");
+	check(ticker_make("with space") == EINVAL, "mkdir of an invalid name fails with EINVAL");
+	check(!exists("d"), "a refused ticker does not exist");
+	check(module_unload() == EWOULDBLOCK, "the module cannot be unloaded while a named ticker exists");
 	check(rmdir(KTEST_CONFIGFS "/a/x") && errno == ENOENT && mkdir(KTEST_CONFIGFS "/a/x", 0755) &&
-	      open(KTEST_CONFIGFS "/a/x", O_CREAT | O_WRONLY, 0644) < 0, "nothing can be made inside of one");
-	check(count_entries(KTEST_CONFIGFS "/a") == 0, "and nothing is there");
-	check(count_entries(KTEST_CONFIGFS) == 3, "beside them neither");
-	check(!ticker_remove("b") && !ticker_make("d"), "one goes, one may come");
-	check(ticker_remove("b") == ENOENT, "none goes twice: ENOENT");
-	check(!ticker_remove("a") && !ticker_remove("c") && !ticker_remove("d"), "all go");
-	check(!module_unload(), "and so does the module");
+	      open(KTEST_CONFIGFS "/a/x", O_CREAT | O_WRONLY, 0644) < 0,
+	      "nothing can be created in the directory of a ticker");
+	check(count_entries(KTEST_CONFIGFS "/a") == 0, "the directory of a ticker in configfs is empty");
+	check(count_entries(KTEST_CONFIGFS) == 3, "the directory in configfs contains the three tickers only");
+	check(!ticker_remove("b") && !ticker_make("d"), "after a rmdir, mkdir succeeds again");
+	check(ticker_remove("b") == ENOENT, "a second rmdir fails with ENOENT");
+	check(!ticker_remove("a") && !ticker_remove("c") && !ticker_remove("d"), "rmdir removes all of them");
+	check(!module_unload(), "the module unloads");
 
-	require(!module_load("enabled=0 max_tickers=0"), "module loads again");
-	check(ticker_make("a") == ENOSPC, "none of none");
+	require(!module_load("enabled=0 max_tickers=0"), "the module loads with max_tickers=0");
+	check(ticker_make("a") == ENOSPC, "mkdir fails with ENOSPC");
 }
 
 const struct ktest test_limits = { "limits", run_limits, .timeout_s = 60 };
@@ -143,24 +145,25 @@ static void run_rmdir(void)
 	int fd, status;
 	char text[64];
 
-	require(!module_load("enabled=0") && !ticker_make("t"), "module loads, ticker is made");
+	require(!module_load("enabled=0") && !ticker_make("t"), "the module loads and mkdir creates a ticker");
 	ticker_choose("t");
-	check(ticker_u64("enabled") == 0, "it is born disabled");
+	check(ticker_u64("enabled") == 0, "a new ticker is disabled");
 	ticker_set("period_ms", "1");
 	ticker_set("enabled", "1");
 	fd = ticker_open("stat", O_RDONLY);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
 		pollers[i] = ticker_poller(i & 1 ? "enabled" : "counter");
 	wait_for_counter(10, 10 * NSEC_PER_SEC);
-	check(!ticker_remove("t"), "it is removed while it ticks");
+	check(!ticker_remove("t"), "rmdir removes a ticker that ticks");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
 		waitpid(pollers[i], &status, 0);
 		wrong += status != 0;
 	}
-	check(!wrong, "pollers on counter and on enabled wake to ENODEV: %u did not", wrong);
-	check(read(fd, text, sizeof(text)) < 0 && errno == ENODEV, "its files read ENODEV");
+	check(!wrong, "removal wakes pollers of counter and enabled, which read ENODEV: %u did not", wrong);
+	check(read(fd, text, sizeof(text)) < 0 && errno == ENODEV, "reading an open file fails with ENODEV");
 	close(fd);
-	check(!ticker_make("t") && ticker_u64("counter") == 0, "a new one of that name starts at 0");
+	check(!ticker_make("t") && ticker_u64("counter") == 0,
+	      "the counter of a new ticker of that name starts at 0");
 	ticker_remove("t");
 
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
@@ -179,7 +182,8 @@ static void run_rmdir(void)
 			require(false, "round %u: rmdir: %s", i, strerror(err));
 	}
 	reap(others, ARRAY_SIZE(others));
-	check(ticked > rounds / 10, "%u times made and removed under readers, writers and pollers, having ticked in %u",
+	check(ticked > rounds / 10,
+	      "%u cycles of mkdir and rmdir under readers, writers and pollers; it ticked in %u",
 	      rounds, ticked);
 }
 

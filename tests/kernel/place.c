@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * On which CPU a ticker's timers are, whoever wrote its settings.
+ * CPU placement of a ticker's timers, whichever CPU its settings are written on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@ static bool run_on(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* How many of our hrtimers with that function each of two CPUs has: from /proc/timer_list. */
+/* Count the hrtimers with a function on CPU 0 and CPU 1, from /proc/timer_list. */
 static void count_timers(const char *function, unsigned int count[2])
 {
 	FILE *list = fopen("/proc/timer_list", "r");
@@ -33,7 +33,7 @@ static void count_timers(const char *function, unsigned int count[2])
 
 	count[0] = count[1] = 0;
 	if (!list)
-		require(false, "/proc/timer_list opens: %s", strerror(errno));
+		require(false, "/proc/timer_list can be opened: %s", strerror(errno));
 	snprintf(name, sizeof(name), ", %s", function);
 	while (fgets(line, sizeof(line), list)) {
 		sscanf(line, "cpu: %d", &cpu);
@@ -43,7 +43,7 @@ static void count_timers(const char *function, unsigned int count[2])
 	fclose(list);
 }
 
-/* An interrupt to the CPU may be under way. The sum of a timer that restarts itself is 0 for a moment. */
+/* Wait for the expected counts: an interrupt may be under way, and a timer that restarts itself is briefly not listed. */
 static bool settles(const char *function, unsigned int first, unsigned int second)
 {
 	int64_t end = now_ns(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
@@ -67,7 +67,7 @@ static bool timers_are_on(int cpu, bool timer, bool watchdog)
 
 static const struct {
 	const char *file, *text;
-	bool timer;	/* an hrtimer wakes the work then, not the wheel */
+	bool timer;	/* an hrtimer queues the work item, not the wheel */
 	bool watchdog;
 } changes[] = {
 	{ "stall_ms", "500", true, true },
@@ -97,9 +97,9 @@ static void check_spread(void)
 	set_all(20, "enabled", "1");
 	for (int i = 0; i < 3; i++) {
 		require(!file_write(CPU1_ONLINE, "0"), "CPU 1 goes offline");
-		check(settles("ticker_timer_fn", 20, 0), "all 20 timers are on CPU 0");
-		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes back");
-		check(settles("ticker_timer_fn", 10, 10), "10 of them each have CPU 0 and CPU 1");
+		check(settles("ticker_timer_fn", 20, 0), "with CPU 1 offline, all 20 timers are on CPU 0");
+		require(!file_write(CPU1_ONLINE, "1"), "CPU 1 comes online");
+		check(settles("ticker_timer_fn", 10, 10), "with CPU 1 online, each CPU has 10 timers");
 	}
 	for (unsigned int i = 0; i < 20; i++) {
 		uint64_t counter;
@@ -107,11 +107,11 @@ static void check_spread(void)
 		ticker_choose(numbered(i));
 		counter = ticker_u64("counter");
 		if (!wait_for_counter(counter + 1, 20 * NSEC_PER_SEC))
-			check(false, "%s ticks", numbered(i));
+			check(false, "%s ticks after hotplug", numbered(i));
 	}
 	set_all(20, "enabled", "0");
 	count_timers("ticker_timer_fn", count);
-	check(!count[0] && !count[1], "disabled, they have none");
+	check(!count[0] && !count[1], "disabled tickers have no timers");
 	remove_all(20);
 }
 
@@ -120,16 +120,16 @@ static void run_placed(void)
 	unsigned int wrong = 0;
 
 	if (access(CPU1_ONLINE, F_OK)) {
-		skip("placed", "one CPU");
+		skip("placed", "this machine has one CPU");
 		return;
 	}
 	setup("enabled=0");
-	/* No tick is due meanwhile that would put things right. */
+	/* No tick is due during the test that would correct the placement. */
 	ticker_set("period_ms", "1000000");
 	ticker_set("enabled", "1");
 	for (int cpu = 0; cpu < 2; cpu++) {
 		for (int writer = 0; writer < 2; writer++) {
-			require(run_on(writer), "writing from CPU %d", writer);
+			require(run_on(writer), "this process runs on CPU %d", writer);
 			ticker_set_number("cpu", cpu);
 			for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 				ticker_set(changes[i].file, changes[i].text);
@@ -138,19 +138,21 @@ static void run_placed(void)
 					wrong++;
 				}
 			}
-			check(!wrong, "cpu %d: its timers are there after each of %zu writes from CPU %d", cpu,
+			check(!wrong,
+			      "with cpu %d, the timers are on that CPU after each of %zu writes from CPU %d",
+			      cpu,
 			      ARRAY_SIZE(changes), writer);
 		}
 	}
 	ticker_set("enabled", "0");
 	ticker_set("cpu", "-1");
-	require(run_on(0), "from CPU 0");
+	require(run_on(0), "this process runs on CPU 0");
 	check_spread();
 }
 
 const struct ktest test_placed = { "placed", run_placed, .timeout_s = 300, .needs_vm = true };
 
-/* CPU 1 is isolated by the kernel's command line. */
+/* The kernel's command line isolates CPU 1. */
 static void run_isolated(void)
 {
 	char isolated[64] = "";
@@ -160,21 +162,22 @@ static void run_isolated(void)
 		skip("isolated", "CPU 1 is not isolated");
 		return;
 	}
-	require(run_on(1), "on the isolated CPU");
+	require(run_on(1), "this process runs on the isolated CPU");
 	file_write("/proc/sys/kernel/timer_migration", "0");
-	require(!module_load("period_ms=100"), "module loads");
-	check(settles("ticker_timer_fn", 1, 0), "the default ticker is on CPU 0");
+	require(!module_load("period_ms=100"), "the module loads");
+	check(settles("ticker_timer_fn", 1, 0), "the timer of the default ticker is on CPU 0");
 	make_all(10);
 	set_all(10, "period_ms", "100");
 	set_all(10, "stall_ms", "50000");
 	set_all(10, "enabled", "1");
 	check(settles("ticker_timer_fn", 11, 0) && settles("ticker_watchdog_fn", 10, 0),
-	      "as are ten more, and their watches");
-	require(!file_write(CPU1_ONLINE, "0") && !file_write(CPU1_ONLINE, "1"), "CPU 1 goes and comes");
-	check(settles("ticker_timer_fn", 11, 0), "and still they are");
+	      "the timers and watchdogs of ten more tickers are on CPU 0");
+	require(!file_write(CPU1_ONLINE, "0") && !file_write(CPU1_ONLINE, "1"),
+		"CPU 1 goes offline and comes online");
+	check(settles("ticker_timer_fn", 11, 0), "all timers are still on CPU 0");
 	ticker_choose(numbered(0));
 	ticker_set("cpu", "1");
-	check(settles("ticker_timer_fn", 10, 1), "one that is sent to CPU 1 is there");
+	check(settles("ticker_timer_fn", 10, 1), "with cpu 1, the timer is on CPU 1");
 	remove_all(10);
 }
 
@@ -185,23 +188,23 @@ static void hog_other(void *unused)
 	hog(0, 3000, false);
 }
 
-/* On the wheel: CPU 0, which is busy, must not run the timer of CPU 1, which idles, and then its tick. */
+/* With the wheel, busy CPU 0 must not run the timer and then the tick of idle CPU 1. */
 static void run_wheel_placed(void)
 {
 	unsigned int count[2], wrong = 0, rounds = effort(20);
 	pid_t child;
 
 	if (access(CPU1_ONLINE, F_OK)) {
-		skip("wheel_placed", "one CPU");
+		skip("wheel_placed", "this machine has one CPU");
 		return;
 	}
-	require(!module_load("enabled=0"), "module loads");
-	require(!helper_load("tick_hog", ""), "and so does the hog");
-	/* The least loaded CPU is chosen, and this one of equal ones. */
-	require(run_on(1), "from CPU 1");
+	require(!module_load("enabled=0"), "the module loads");
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
+	/* The CPU with the fewest tickers is chosen; among equals the writer's. */
+	require(run_on(1), "this process runs on CPU 1");
 	ticker_set("timer", "wheel");
 	ticker_set("period_ms", "1000");
-	/* A machine that is slow by itself is not that slow. */
+	/* More than the delays of a slow machine. */
 	ticker_set("stall_ms", "1500");
 	for (unsigned int i = 0; i < rounds; i++) {
 		struct ticker_stat before, after;
@@ -210,18 +213,19 @@ static void run_wheel_placed(void)
 		wait_for_counter(ticker_u64("counter"), 20 * NSEC_PER_SEC);
 		count_timers("ticker_watchdog_fn", count);
 		if (count[0] || count[1] != 1)
-			note("watches: %u on CPU 0, %u on CPU 1", count[0], count[1]);
+			note("watchdogs: %u on CPU 0, %u on CPU 1", count[0], count[1]);
 		wrong += count[0] || count[1] != 1;
 		before = ticker_stat();
 		child = spawn(hog_other, NULL);
 		waitpid(child, NULL, 0);
 		after = ticker_stat();
 		if (after.stalls != before.stalls)
-			note("round %u: a stall, though CPU 1 is free", i);
+			note("round %u: a stall although CPU 1 is idle", i);
 		wrong += after.stalls != before.stalls;
 		ticker_set("enabled", "0");
 	}
-	check(!wrong, "%u times CPU 0 was taken for three seconds, and a ticker on CPU 1 did not stall: %u wrong",
+	check(!wrong,
+	      "a ticker on CPU 1 does not stall while CPU 0 is busy for three seconds, %u times: %u wrong",
 	      rounds, wrong);
 }
 
@@ -234,7 +238,7 @@ static void hog_irqs_off(void *unused)
 	hog(1, 1500, true);
 }
 
-/* A write ends a stall that nothing has seen, as CPU 1 takes no interrupts: it counts. */
+/* CPU 1 takes no interrupts, so its watchdog does not detect the stall. A write that ends the stall counts it. */
 static void run_stall_ended(void)
 {
 	static const struct {
@@ -247,12 +251,12 @@ static void run_stall_ended(void)
 	int fd;
 
 	if (access(CPU1_ONLINE, F_OK)) {
-		skip("stall_ended", "one CPU");
+		skip("stall_ended", "this machine has one CPU");
 		return;
 	}
 	setup("enabled=0");
-	require(!helper_load("tick_hog", ""), "and so does the hog");
-	require(run_on(0), "from CPU 0");
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
+	require(run_on(0), "this process runs on CPU 0");
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		uint64_t stalls, missed;
 		pid_t child;
@@ -270,17 +274,19 @@ static void run_stall_ended(void)
 		stalls = ticker_u64("stalls");
 		missed = ticker_u64("missed");
 		child = spawn(hog_irqs_off, NULL);
-		/* It is stuck for long enough when so many periods were missed. */
+		/* After 70 missed periods the tick is overdue by more than stall_ms. */
 		while (ticker_u64("missed") < missed + 70 && waitpid(child, NULL, WNOHANG) == 0)
 			sleep_ns(10 * NSEC_PER_MSEC);
 		ticker_set(ends[i].file, ends[i].text);
-		/* A slow machine may have made one more. */
-		check(ticker_u64("stalls") > stalls, "ended by %s=%s: it is counted", ends[i].file, ends[i].text);
+		/* A slow machine may have stalled once more. */
+		check(ticker_u64("stalls") > stalls,
+		      "a stall ended by %s=%s is counted", ends[i].file, ends[i].text);
 		waitpid(child, NULL, 0);
 		do
-			require(events_next(fd, &event, 20000), "an event comes");
+			require(events_next(fd, &event, 20000), "a uevent is received");
 		while (strcmp(event.event, "stall"));
-		check(event.cpu == 1, "%s=%s: the event names CPU %d", ends[i].file, ends[i].text, event.cpu);
+		check(event.cpu == 1,
+		      "%s=%s: the stall event names CPU 1: %d", ends[i].file, ends[i].text, event.cpu);
 		close(fd);
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * poll(2): on counter woken by a tick if notify is 1, and not otherwise; on
- * enabled by a change. And what being woken costs.
+ * poll(2): ticks wake pollers of counter if notify is 1; changes wake pollers
+ * of enabled.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +21,12 @@ static uint64_t reread(int fd)
 	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
 
 	if (length <= 0)
-		require(false, "the file reads again at 0");
+		require(false, "the file can be read again at offset 0");
 	text[length] = '\0';
 	return strtoull(text, NULL, 10);
 }
 
-/* Sleep through so many wake-ups and see that none was lost. */
+/* Wait for a number of wake-ups and check that no tick was lost. */
 static void check_wakeups(int fd, unsigned int wanted)
 {
 	struct pollfd poller = { .fd = fd, .events = POLLPRI };
@@ -42,13 +42,13 @@ static void check_wakeups(int fd, unsigned int wanted)
 		seen = now;
 		woken++;
 	}
-	check(woken == wanted, "notify 1: woken %u of %u times", woken, wanted);
-	/* On a slow machine two ticks may share a wake-up, or a read come before it. */
-	note("%u of them found no new tick", empty);
-	check(seen - first + empty >= wanted, "%" PRIu64 " ticks, none slept through", seen - first);
+	check(woken == wanted, "with notify 1, ticks wake the poller: %u of %u times", woken, wanted);
+	/* On a slow machine two ticks may share a wake-up, or a read may come before the wake-up. */
+	note("%u wake-ups found no new tick", empty);
+	check(seen - first + empty >= wanted, "no tick is lost: %" PRIu64 " ticks seen", seen - first);
 	if (in_virtual_time())
-		check(seen - first == wanted && !empty, "one tick each: %" PRIu64, seen - first);
-	check(poller.revents == (POLLERR | POLLPRI), "poll says POLLERR | POLLPRI");
+		check(seen - first == wanted && !empty, "each wake-up has one tick: %" PRIu64, seen - first);
+	check(poller.revents == (POLLERR | POLLPRI), "poll returns POLLERR | POLLPRI");
 }
 
 static void run_poll(void)
@@ -57,10 +57,10 @@ static void run_poll(void)
 
 	setup("period_ms=10");
 	poller.fd = ticker_open("counter", O_RDONLY);
-	require(poller.fd >= 0, "counter opens");
+	require(poller.fd >= 0, "counter can be opened");
 
 	reread(poller.fd);
-	check(poll(&poller, 1, 200) == 0, "notify 0: nobody is woken");
+	check(poll(&poller, 1, 200) == 0, "with notify 0, ticks wake nobody");
 
 	ticker_set("notify", "1");
 	check_wakeups(poller.fd, 200);
@@ -68,19 +68,20 @@ static void run_poll(void)
 	ticker_set("notify", "0");
 	sleep_ns(50 * NSEC_PER_MSEC);
 	reread(poller.fd);
-	check(poll(&poller, 1, 200) == 0, "notify 0 again: nobody is woken");
+	check(poll(&poller, 1, 200) == 0, "after notify is 0 again, ticks wake nobody");
 	close(poller.fd);
 
 	poller.fd = ticker_open("enabled", O_RDONLY);
-	require(poller.fd >= 0, "enabled opens");
+	require(poller.fd >= 0, "enabled can be opened");
 	reread(poller.fd);
 	ticker_set("notify", "1");
 	ticker_set("enabled", "1");
-	check(poll(&poller, 1, 200) == 0, "enabled: ticks wake nobody, nor does writing what it is");
+	check(poll(&poller, 1, 200) == 0,
+	      "neither ticks nor a write of the present value wake a poller of enabled");
 	for (int i = 0; i < 6; i++) {
 		ticker_set_number("enabled", i & 1);
 		check(poll(&poller, 1, 10000) == 1 && poller.revents == (POLLERR | POLLPRI) &&
-		      reread(poller.fd) == (uint64_t)(i & 1), "enabled: a change to %d wakes", i & 1);
+		      reread(poller.fd) == (uint64_t)(i & 1), "a change to %d wakes a poller of enabled", i & 1);
 	}
 	close(poller.fd);
 }
@@ -94,7 +95,7 @@ static void run_wakeups(void)
 	setup("period_ms=1");
 	ticker_set("notify", "1");
 	fd = ticker_open("counter", O_RDONLY);
-	require(fd >= 0, "counter opens");
+	require(fd >= 0, "counter can be opened");
 	check_wakeups(fd, effort(10000));
 	close(fd);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Very many tickers at once.
+ * Many tickers at once.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,11 +17,11 @@ const char *numbered(unsigned int i)
 	return name;
 }
 
-/* KiB of kernel memory, without names and inodes of files that were only looked up. */
+/* Return KiB of slab, without unused dentries and inodes. */
 static uint64_t slab_kb(void)
 {
 	file_write("/proc/sys/vm/drop_caches", "2");
-	/* They are freed a while later. */
+	/* They are freed with a delay. */
 	sleep_ns(2 * NSEC_PER_SEC);
 	return meminfo_kb("Slab:");
 }
@@ -32,7 +32,7 @@ void make_all(unsigned int count)
 		int err = ticker_make(numbered(i));
 
 		if (err)
-			require(false, "mkdir of number %u: %s", i, strerror(err));
+			require(false, "mkdir creates ticker %u: %s", i, strerror(err));
 	}
 }
 
@@ -50,11 +50,11 @@ void remove_all(unsigned int count)
 		int err = ticker_remove(numbered(i));
 
 		if (err)
-			require(false, "rmdir of number %u: %s", i, strerror(err));
+			require(false, "rmdir removes ticker %u: %s", i, strerror(err));
 	}
 }
 
-/* Wait for a moment so long after a multiple of 100 ms; returns that multiple. */
+/* Sleep until past_ns after a multiple of 100 ms; return that multiple. */
 static int64_t sleep_to(int64_t past_ns)
 {
 	int64_t now = now_ns(CLOCK_MONOTONIC), grid = 100 * NSEC_PER_MSEC;
@@ -70,18 +70,18 @@ static void run_thousand(void)
 	unsigned int right = 0, missed = 0;
 	int64_t begin;
 
-	require(!module_load("enabled=0"), "module loads");
+	require(!module_load("enabled=0"), "the module loads");
 	make_all(count);
 	set_all(count, "period_ms", "100");
 	set_all(count, "phase_ms", "0");
-	/* All within one period, and a minute later, right after their ticks, out again. */
+	/* Enable all within one period; disable all a minute later, right after their ticks. */
 	begin = sleep_to(NSEC_PER_MSEC);
 	set_all(count, "enabled", "1");
-	require(now_ns(CLOCK_MONOTONIC) < begin + 100 * NSEC_PER_MSEC, "enabled within one period");
+	require(now_ns(CLOCK_MONOTONIC) < begin + 100 * NSEC_PER_MSEC, "all are enabled within one period");
 	sleep_ns(begin + 60 * NSEC_PER_SEC + 20 * NSEC_PER_MSEC - now_ns(CLOCK_MONOTONIC));
 	set_all(count, "enabled", "0");
 	require(now_ns(CLOCK_MONOTONIC) < begin + 60 * NSEC_PER_SEC + 100 * NSEC_PER_MSEC,
-		"disabled within one period");
+		"all are disabled within one period");
 	for (unsigned int i = 0; i < count; i++) {
 		struct ticker_stat stat;
 
@@ -90,8 +90,8 @@ static void run_thousand(void)
 		right += stat.counter == 600;
 		missed += stat.missed;
 	}
-	check(right == count, "%u of %u tickers have 600 ticks in a minute of 100 ms", right, count);
-	check(!missed, "%u missed", missed);
+	check(right == count, "every ticker has 600 ticks in a minute at 100 ms: %u of %u", right, count);
+	check(!missed, "no tick is missed: %u", missed);
 	remove_all(count);
 }
 
@@ -99,14 +99,14 @@ const struct ktest test_thousand = {
 	"thousand", run_thousand, .timeout_s = 900, .needs_virtual = true, .on_request = true
 };
 
-/* From nothing to nothing; returns what they took meanwhile, in KiB. */
-static uint64_t live_and_die(unsigned int count)
+/* Create tickers, let them tick and remove them; return the KiB of slab that they used. */
+static uint64_t create_and_remove(unsigned int count)
 {
 	uint64_t ticks = 0, missed = 0, before = slab_kb(), with;
 	int64_t started = now_ns(CLOCK_MONOTONIC);
 
 	make_all(count);
-	note("mkdir: %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
+	note("mkdir takes %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
 	set_all(count, "enabled", "1");
 	sleep_ns(10 * NSEC_PER_SEC);
 	with = slab_kb();
@@ -117,32 +117,34 @@ static uint64_t live_and_die(unsigned int count)
 		ticker_choose(numbered(i));
 		stat = ticker_stat();
 		if (stat.counter + stat.missed < 10)
-			require(false, "number %u: %" PRIu64 " ticks, %" PRIu64 " missed", i,
+			require(false, "ticker %u has 10 periods: %" PRIu64 " ticks, %" PRIu64 " missed", i,
 				stat.counter, stat.missed);
 		ticks += stat.counter;
 		missed += stat.missed;
 	}
-	check(ticks >= 10 * (uint64_t)count && !missed, "%u tickers at 1 s for 10 s: %" PRIu64 " ticks, %"
+	check(ticks >= 10 * (uint64_t)count && !missed,
+	      "%u tickers at 1 s for 10 s miss no tick: %" PRIu64 " ticks, %"
 	      PRIu64 " missed", count, ticks, missed);
 	started = now_ns(CLOCK_MONOTONIC);
 	remove_all(count);
-	note("rmdir: %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
+	note("rmdir takes %" PRId64 " us each", (now_ns(CLOCK_MONOTONIC) - started) / 1000 / count);
 	return with - before;
 }
 
 static void run_ten_thousand(void)
 {
 	const unsigned int count = 10000;
-	uint64_t taken, before, after;
+	uint64_t used, before, after;
 
-	require(!module_load("enabled=0 max_tickers=10000"), "module loads");
-	/* What sysfs and configfs keep for the next time is no leak, which would come again. */
-	live_and_die(count);
+	require(!module_load("enabled=0 max_tickers=10000"), "the module loads");
+	/* Caches of sysfs and configfs grow in the first cycle only; a leak would grow in the second, too. */
+	create_and_remove(count);
 	before = slab_kb();
-	taken = live_and_die(count);
+	used = create_and_remove(count);
 	after = slab_kb();
-	/* Less than the smallest object there is, each. */
-	check(taken > count && after < before + 8 * count / 1024, "memory is back: %" PRIu64 " KiB, then %" PRIu64,
+	/* The limit is below the size of the smallest slab object for each ticker. */
+	check(used > count && after < before + 8 * count / 1024,
+	      "removed tickers leave no memory allocated: %" PRIu64 " KiB before, %" PRIu64 " after",
 	      before, after);
 }
 

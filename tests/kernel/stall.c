@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stalls made on purpose: tick_hog takes the CPU away from a pinned ticker. What
- * is told of it has to be the truth, and in time.
+ * Stalls made on purpose: tick_hog occupies the CPU of a ticker. Each report must
+ * be true and in time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ int log_open(void)
 	return fd;
 }
 
-/* The next line since log_open(): what follows the first semicolon of a record. */
+/* Read the next line since log_open(): the text after the first semicolon of a record. */
 static bool log_next(int fd, char *line, size_t size)
 {
 	char record[8192];
@@ -46,7 +46,7 @@ unsigned int log_count(int fd, const char *text)
 	char line[512];
 
 	while (log_next(fd, line, sizeof(line))) {
-		/* The kernel says once how slow an emulated interrupt was, and that it releases late each time. */
+		/* The kernel's own lines about slow emulated interrupts and late releases. */
 		if (!strstr(line, text) || strstr(line, "hrtimer: interrupt took") || strstr(line, ": kobject_release, "))
 			continue;
 		note("log: %s", line);
@@ -60,10 +60,10 @@ static void hog_set(const char *parameter, int value)
 	int err = helper_set("tick_hog", parameter, value);
 
 	if (err)
-		require(false, "the hog takes %s=%d: %s", parameter, value, strerror(err));
+		require(false, "tick_hog accepts %s=%d: %s", parameter, value, strerror(err));
 }
 
-/* Not while it is being loaded, which takes the CPU away for a while, too. */
+/* Parameters are set after the load, because loading occupies the CPU, too. */
 void hog(int cpu, int ms, bool irqs_off)
 {
 	hog_set("cpu", cpu);
@@ -71,7 +71,7 @@ void hog(int cpu, int ms, bool irqs_off)
 	hog_set("ms", ms);
 }
 
-/* Lateness in the stall event of the trace, in ms; -1 unless there is exactly one. */
+/* Return the lateness in the trace's stall event, in ms; -1 unless there is exactly one. */
 static int64_t traced_stall_ms(FILE *trace)
 {
 	int64_t lateness_ms = -1;
@@ -92,7 +92,7 @@ static int64_t traced_stall_ms(FILE *trace)
 static void check_stall(int ms, bool irqs_off, int hrtimer)
 {
 	const int64_t period_ns = PERIOD_MS * NSEC_PER_MSEC;
-	/* The hog may begin right before a deadline or right after one. */
+	/* tick_hog may begin right before a deadline or right after one. */
 	int stall_ms = ms / 2, log;
 	struct ticker_stat before, after;
 	int64_t begin, end, deadline, truth, off, timer, reported;
@@ -104,7 +104,7 @@ static void check_stall(int ms, bool irqs_off, int hrtimer)
 	ticker_set_number("stall_ms", stall_ms);
 	ticker_set_timer(hrtimer);
 	ticker_set("enabled", "1");
-	/* Before and after: it patches text, with interrupts off. */
+	/* Not during the stall: enabling a tracepoint patches text with interrupts off. */
 	trace_begin("sched_tick_stall/");
 	sleep_ns(10 * period_ns);
 	ticker_set("reset", "1");
@@ -120,31 +120,35 @@ static void check_stall(int ms, bool irqs_off, int hrtimer)
 
 	deadline = (begin / period_ns + 1) * period_ns;
 	truth = end - deadline;
-	/* Between the two, what was held off is done with interrupts off: the stall is told. */
+	/* Between end_ns and free_ns the delayed interrupts run and report the stall. */
 	off = after.lateness.max_ns - (helper_u64("tick_hog", "free_ns") - deadline);
-	/* The wheel is a jiffy behind: the hog may have come before the tick of the last deadline. */
+	/* The wheel is a jiffy late: tick_hog may have begun before the tick of the last deadline. */
 	check(off >= 0 && off < NSEC_PER_MSEC + (hrtimer ? 0 : period_ns),
-	      "%s: lateness %" PRIu64 " ns, the truth is %" PRId64, what, after.lateness.max_ns,
+	      "%s: lateness is the duration of the stall: %" PRIu64 " ns, expected %" PRId64,
+	      what, after.lateness.max_ns,
 	      after.lateness.max_ns - off);
-	check(after.stalls == before.stalls + 1, "%s: one stall", what);
+	check(after.stalls == before.stalls + 1, "%s: stalls grows by one", what);
 	missed = after.missed - before.missed;
-	/* Of the lateness that was measured: a deadline may fall between the end of the hog and the tick. */
+	/* From the measured lateness, because a deadline may fall between the end of tick_hog and the tick. */
 	if (hrtimer)
-		check(missed == after.lateness.max_ns / period_ns, "%s: %" PRIu64 " missed", what, missed);
+		check(missed == after.lateness.max_ns / period_ns,
+		      "%s: missed grows by the periods in the lateness: %" PRIu64, what, missed);
 	timer = after.timer_lateness.max_ns;
 	if (hrtimer && irqs_off)
 		check(llabs(timer - truth) < NSEC_PER_MSEC,
-		      "%s: the timer was as late: %" PRId64 " ns", what, timer);
+		      "%s: timer lateness is the duration of the stall: %" PRId64 " ns", what, timer);
 	else if (hrtimer)
-		check(timer < NSEC_PER_MSEC, "%s: the timer was in time: %" PRId64 " ns", what, timer);
+		check(timer < NSEC_PER_MSEC, "%s: timer lateness is below 1 ms: %" PRId64 " ns", what, timer);
 
 	if (irqs_off)
-		check(llabs(reported - truth / NSEC_PER_MSEC) <= 1, "%s: traced once, at its end: %"
+		check(llabs(reported - truth / NSEC_PER_MSEC) <= 1,
+		      "%s: the stall is traced once, at its end: %"
 		      PRId64 " ms late", what, reported);
 	else
-		check(reported == stall_ms, "%s: traced once, when it was %" PRId64 " ms late", what,
+		check(reported == stall_ms,
+		      "%s: the stall is traced once, at stall_ms: %" PRId64 " ms late", what,
 		      reported);
-	/* b: the hog began, s: we report a stall, e: the hog ended. */
+	/* b: tick_hog began, s: the stall is logged, e: tick_hog ended. */
 	while (log_next(log, line, sizeof(line)) && strlen(order) < sizeof(order) - 1) {
 		if (strstr(line, "tick_hog: begin"))
 			strcat(order, "b");
@@ -154,8 +158,9 @@ static void check_stall(int ms, bool irqs_off, int hrtimer)
 			strcat(order, "s");
 	}
 	close(log);
-	check(!strcmp(order, irqs_off ? "bes" : "bse"), "%s: one line in the log, %s: %s", what,
-	      irqs_off ? "when it can be" : "before the end", order);
+	check(!strcmp(order, irqs_off ? "bes" : "bse"),
+	      "%s: the stall is logged once, %s tick_hog ends: %s", what,
+	      irqs_off ? "after" : "before", order);
 }
 
 static void run_stalls(void)
@@ -163,7 +168,7 @@ static void run_stalls(void)
 	uint64_t stalls;
 
 	setup("enabled=0 period_ms=10");
-	require(!helper_load("tick_hog", ""), "and so is the hog");
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	ticker_set("phase_ms", "0");
 	ticker_set("cpu", "0");
 	check_stall(50, false, 1);
@@ -171,18 +176,18 @@ static void run_stalls(void)
 	check_stall(50, true, 1);
 	check_stall(500, true, 1);
 	check_stall(500, false, 0);
-	/* Five seconds of work are long in virtual time. */
+	/* Five busy seconds take long in virtual time. */
 	if (effort(100) == 100) {
 		check_stall(5000, false, 1);
 		check_stall(5000, true, 1);
 	}
 
-	/* Off, and a stall that ends with its ticker. */
+	/* With stall_ms 0. */
 	stalls = ticker_u64("stalls");
 	ticker_set("stall_ms", "0");
 	ticker_set("enabled", "1");
 	hog(0, 100, false);
-	check(ticker_u64("stalls") == stalls, "none is seen where none is asked for");
+	check(ticker_u64("stalls") == stalls, "with stall_ms 0 no stall is counted");
 }
 
 const struct ktest test_stalls = {
@@ -194,7 +199,7 @@ static void hog_cpu1(void *unused)
 	hog(1, 5000, false);
 }
 
-/* With a second CPU to look from, while the first is still stuck. */
+/* Observe a stall of CPU 1 from CPU 0 while it lasts. */
 static void run_stalls_seen(void)
 {
 	struct ticker_stat first, second;
@@ -203,11 +208,11 @@ static void run_stalls_seen(void)
 	pid_t child;
 
 	if (access("/sys/devices/system/cpu/cpu1", F_OK)) {
-		skip("stalls_seen", "one CPU");
+		skip("stalls_seen", "this machine has one CPU");
 		return;
 	}
 	setup("period_ms=10");
-	require(!helper_load("tick_hog", ""), "and so is the hog");
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	ticker_set("cpu", "1");
 	ticker_set("stall_ms", "1000");
 	sleep_ns(2 * NSEC_PER_SEC);
@@ -216,39 +221,40 @@ static void run_stalls_seen(void)
 	first = ticker_stat();
 	child = spawn(hog_cpu1, NULL);
 	do
-		require(events_next(fd, &event, 20000), "an event comes");
+		require(events_next(fd, &event, 20000), "a uevent is received");
 	while (strcmp(event.event, "stall"));
-	check(!waitpid(child, &status, WNOHANG), "while CPU 1 is still stuck");
-	check(event.cpu == 1, "the event names CPU %d", event.cpu);
-	check(log_count(log, ": stalled on CPU 1, tick overdue by ") == 1, "so does the log, once");
+	check(!waitpid(child, &status, WNOHANG), "the stall event comes while CPU 1 is still occupied");
+	check(event.cpu == 1, "the event names CPU 1: %d", event.cpu);
+	check(log_count(log, ": stalled on CPU 1, tick overdue by ") == 1, "the kernel log names CPU 1, once");
 	first = ticker_stat();
 	sleep_ns(NSEC_PER_SEC / 4);
 	second = ticker_stat();
-	check(first.stalls >= 1, "stalls says it: %" PRIu64, first.stalls);
+	check(first.stalls >= 1, "stalls has counted it: %" PRIu64, first.stalls);
 	if (!waitpid(child, &status, WNOHANG))
 		check(second.counter == first.counter && second.missed > first.missed,
-		      "counter stands still at %" PRIu64 ", missed grows: %" PRIu64 ", %" PRIu64,
+		      "counter stays at %" PRIu64 " and missed grows: %" PRIu64 ", %" PRIu64,
 		      first.counter, first.missed, second.missed);
 	waitpid(child, &status, 0);
 	require(events_next(fd, &event, 20000) && !strcmp(event.event, "recovered"),
-		"recovered: %s", event.event);
+		"the next event is recovered: %s", event.event);
 	check(event.lateness_ns > 4900 * (uint64_t)NSEC_PER_MSEC,
-	      "after a lateness of %" PRIu64 " ns in total", event.lateness_ns);
-	check(ticker_stat().lateness.max_ns >= event.lateness_ns, "which lateness/max_ns knows");
+	      "the event has the total lateness: %" PRIu64 " ns", event.lateness_ns);
+	check(ticker_stat().lateness.max_ns >= event.lateness_ns,
+	      "lateness/max_ns is at least the lateness of the event");
 
-	/* Nothing of a stall is left behind if the ticker is stopped in it. */
+	/* Disabling the ticker ends its stall. */
 	sleep_ns(2 * NSEC_PER_SEC);
 	child = spawn(hog_cpu1, NULL);
 	do
-		require(events_next(fd, &event, 20000), "another event comes");
+		require(events_next(fd, &event, 20000), "another uevent is received");
 	while (strcmp(event.event, "stall"));
 	ticker_set("enabled", "0");
 	if (!waitpid(child, &status, WNOHANG)) {
 		require(events_next(fd, &event, 20000) && !strcmp(event.event, "recovered"),
-			"stopped while stuck, it says recovered: %s", event.event);
-		check(waitpid(child, &status, WNOHANG) == 0, "at once");
+			"disabling a stalled ticker sends recovered: %s", event.event);
+		check(waitpid(child, &status, WNOHANG) == 0, "recovered is sent while CPU 1 is still occupied");
 		require(events_next(fd, &event, 20000) && !strcmp(event.event, "disabled"),
-			"and disabled: %s", event.event);
+			"disabled is sent after it: %s", event.event);
 	}
 	close(log);
 	close(fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stopping is synchronous: once the write of 0 to enabled has returned, the
- * counter stands still. And while it runs, what is read is of one instant.
+ * Stopping is synchronous: when a write of 0 to enabled has returned, no tick is
+ * counted. A read of stat is of one instant.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,7 +13,7 @@
 
 #include "ktest.h"
 
-static void burn(void *unused)
+static void loop(void *unused)
 {
 	for (volatile unsigned long i = 0;; i++)
 		;
@@ -32,17 +32,17 @@ static void run_stop(void)
 	pid_t load[3];
 
 	setup("enabled=0 period_ms=1");
-	load[0] = spawn(burn, NULL);
-	load[1] = spawn(burn, NULL);
+	load[0] = spawn(loop, NULL);
+	load[1] = spawn(loop, NULL);
 	load[2] = spawn(read_all_the_time, NULL);
 
 	for (unsigned int round = 0; round < rounds; round++) {
 		uint64_t before = ticker_u64("counter");
 
-		/* By turns the timer goes on by itself, and is armed by the tick. */
+		/* On monotonic the timer restarts itself; on realtime the tick arms it. */
 		ticker_set("clock", round & 1 ? "realtime" : "monotonic");
 		ticker_set("enabled", "1");
-		/* Up to 2.5 periods, so that the stop meets the tick anywhere. */
+		/* Up to 2.5 periods, so that the stop comes at any point of a tick. */
 		sleep_ns(rand() % (5 * NSEC_PER_MSEC / 2));
 		ticker_set("enabled", "0");
 		first = ticker_stat();
@@ -52,13 +52,14 @@ static void run_stop(void)
 		ticked += first.counter != before;
 	}
 	reap(load, ARRAY_SIZE(load));
-	check(!moved, "%u of %u times something moved after enabled = 0 returned", moved, rounds);
-	check(ticked > rounds / 10, "%u of %u times it had ticked before", ticked, rounds);
+	check(!moved,
+	      "no count changes after a write of 0 to enabled returned: %u of %u changed", moved, rounds);
+	check(ticked > rounds / 10, "the ticker ticks before it is stopped: %u of %u times", ticked, rounds);
 }
 
 const struct ktest test_stop = { "stop", run_stop, .timeout_s = 900 };
 
-/* Of one line of stat: every tick has a lateness. Of one after the other: nothing goes back. */
+/* In each line of stat the histogram has all ticks. From line to line no count goes down. */
 static void read_instants(void *unused)
 {
 	uint64_t passed = 0, sum;
@@ -76,7 +77,7 @@ static void read_instants(void *unused)
 			wrong |= 2;
 		passed = stat.counter + stat.missed;
 	}
-	/* Not at once: whoever else looks (KCSAN) shall have the time for it. */
+	/* Exit at the end only, to give KCSAN time to detect a race. */
 	_exit(wrong);
 }
 
@@ -105,8 +106,10 @@ static void run_instants(void)
 	readers[0] = spawn(read_counter, NULL);
 	readers[1] = spawn(read_instants, NULL);
 	waitpid(readers[1], &status, 0);
-	check(!status, "each of %u lines of stat is of one instant: %d", effort(10000), WEXITSTATUS(status));
-	check(!waitpid(readers[0], &status, WNOHANG), "and the counter never goes back: %d", WEXITSTATUS(status));
+	check(!status,
+	      "each of %u lines of stat is of one instant: exit status %d", effort(10000), WEXITSTATUS(status));
+	check(!waitpid(readers[0], &status, WNOHANG),
+	      "the counter never goes down: exit status %d", WEXITSTATUS(status));
 	reap(readers, 1);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The module, the ticker that a test is about, and its files.
+ * Helpers: the module, the ticker under test, and its files.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -66,7 +66,7 @@ uint64_t helper_u64(const char *name, const char *parameter)
 	int err = file_read(helper_path(name, parameter), text, sizeof(text));
 
 	if (err)
-		require(false, "%s has %s: %s", name, parameter, strerror(err));
+		require(false, "%s has the parameter %s: %s", name, parameter, strerror(err));
 	return strtoull(text, NULL, 10);
 }
 
@@ -129,7 +129,7 @@ int ticker_remove(const char *name)
 	return rmdir(path) ? errno : 0;
 }
 
-/* A named ticker is given what the module's parameters would give the default one. */
+/* A named ticker gets by writes the settings that module parameters give the default one. */
 int ticker_begin(const char *parameters)
 {
 	const char *period = strstr(parameters, "period_ms=");
@@ -176,7 +176,7 @@ void setup(const char *parameters)
 {
 	int err = ticker_begin(parameters);
 
-	require(!err, "the ticker is there with \"%s\": %s", parameters, err ? strerror(err) : "done");
+	require(!err, "the ticker is created with \"%s\": %s", parameters, err ? strerror(err) : "success");
 }
 
 int file_read(const char *path, char *text, size_t size)
@@ -259,7 +259,7 @@ void ticker_set(const char *name, const char *text)
 	int err = ticker_write(name, text);
 
 	if (err)
-		require(false, "%s takes \"%s\": %s", name, text, strerror(err));
+		require(false, "%s accepts \"%s\": %s", name, text, strerror(err));
 }
 
 void ticker_set_number(const char *name, long long value)
@@ -314,7 +314,7 @@ bool wait_for_counter(uint64_t above, int64_t timeout_ns)
 	return true;
 }
 
-/* Exits 0 if it is woken when its ticker goes, and then told that it is gone. */
+/* Poll until the ticker is removed; exit with 0 if the removal wakes it and the read fails with ENODEV. */
 static void poll_until_gone(void *fd)
 {
 	struct pollfd poller = { .fd = *(int *)fd, .events = POLLPRI };
@@ -333,15 +333,15 @@ pid_t ticker_poller(const char *name)
 	pid_t pid;
 
 	if (fd < 0)
-		require(false, "%s opens: %s", name, strerror(errno));
+		require(false, "%s can be opened: %s", name, strerror(errno));
 	pid = spawn(poll_until_gone, &fd);
 	close(fd);
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	/* Asleep; or dead, and then its end says why. */
+	/* Wait until it sleeps, or has exited; its exit status then shows why. */
 	while (!strstr(text, ") S ") && !strstr(text, ") Z ")) {
 		sleep_ns(NSEC_PER_MSEC);
 		if (file_read(path, text, sizeof(text)))
-			require(false, "the poller is there");
+			require(false, "the poller exists");
 	}
 	return pid;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * That it ticks: the exact timeline, how late, and what a change of a setting
- * does to both. Figures are asserted in virtual time only; the sums always.
+ * The timeline, lateness, and the effect of a change of settings on both. Times
+ * are asserted in virtual time only; sums always.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,7 +19,7 @@ static uint64_t total(const uint64_t *histogram)
 	return sum;
 }
 
-/* Run one timeline for a while and hold the counts against the clock. */
+/* Run one timeline for a while and compare the counts with the clock. */
 static struct ticker_stat run_timeline(long long period_ms, int64_t duration_ns)
 {
 	struct ticker_stat before, during, after;
@@ -35,16 +35,18 @@ static struct ticker_stat run_timeline(long long period_ms, int64_t duration_ns)
 	started[1] = now_ns(CLOCK_MONOTONIC);
 	sleep_ns(duration_ns);
 
-	/* While it runs: one may be in flight. */
+	/* While enabled: one tick may be in flight. */
 	periods[0] = (now_ns(CLOCK_MONOTONIC) - started[1]) / period_ns;
 	during = ticker_stat();
 	periods[1] = (now_ns(CLOCK_MONOTONIC) - started[0]) / period_ns;
 	counted = during.counter + during.missed - before.counter - before.missed;
 	if (counted < periods[0] - 1 || counted > periods[1])
-		check(false, "%lld ms: %" PRId64 " counted while %" PRId64 " to %" PRId64 " passed",
+		check(false,
+		      "%lld ms: while enabled, counter + missed equals the periods elapsed: %" PRId64 ", %" PRId64
+		      " to %" PRId64,
 		      period_ms, counted, periods[0], periods[1]);
 
-	/* At rest: none is. */
+	/* While disabled: no tick is in flight. */
 	stopped[0] = now_ns(CLOCK_MONOTONIC);
 	ticker_set("enabled", "0");
 	stopped[1] = now_ns(CLOCK_MONOTONIC);
@@ -55,13 +57,13 @@ static struct ticker_stat run_timeline(long long period_ms, int64_t duration_ns)
 	periods[0] = (stopped[0] - started[1]) / period_ns;
 	periods[1] = (stopped[1] - started[0]) / period_ns;
 	check(counted >= periods[0] && counted <= periods[1],
-	      "%lld ms: %" PRIu64 " ticks + %" PRIu64 " missed, of %" PRId64 " to %" PRId64 " periods elapsed",
+	      "%lld ms: counter + missed equals the periods elapsed: %" PRIu64 " + %" PRIu64 ", %" PRId64 " to %" PRId64,
 	      period_ms, after.counter, after.missed, periods[0], periods[1]);
 
 	after.lateness.sum_ns -= before.lateness.sum_ns;
 	after.timer_lateness.sum_ns -= before.timer_lateness.sum_ns;
 	check(total(after.lateness.histogram) == after.counter + before.counter,
-	      "%lld ms: as many latenesses as ticks", period_ms);
+	      "%lld ms: the histogram contains every tick", period_ms);
 	return after;
 }
 
@@ -83,27 +85,28 @@ static void run_ticks(void)
 	for (int hrtimer = 1; hrtimer >= 0; hrtimer--) {
 		ticker_set_timer(hrtimer);
 		for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
-			/* Where nothing is said of how late they are, fewer will do. */
+			/* Where times are not asserted, a fifth suffices. */
 			stat = run_timeline(runs[i].period_ms,
 					    runs[i].duration_ns / (in_virtual_time() ? 1 : 5));
 			if (!in_virtual_time())
 				continue;
 			if (hrtimer)
-				check(!stat.missed, "%lld ms, hrtimer: none missed",
+				check(!stat.missed, "%lld ms, hrtimer: no tick is missed",
 				      runs[i].period_ms);
 			if (runs[i].period_ms == 10 && hrtimer)
-				check(stat.counter == 1000, "10 ms, hrtimer: %" PRIu64
-				      " of 1000 ticks in 10 s", stat.counter);
+				check(stat.counter == 1000,
+				      "10 ms, hrtimer: 10 s have 1000 ticks: %" PRIu64, stat.counter);
 		}
 	}
-	check(ticker_u64("timer_lateness/sum_ns") > 0, "the timer's lateness is told apart");
+	check(ticker_u64("timer_lateness/sum_ns") > 0, "timer_lateness/sum_ns is above 0");
 }
 
 const struct ktest test_ticks = { "ticks", run_ticks, .timeout_s = 300 };
 
 /*
- * limit_ns is for deadline to tick, or, if 0, the worker may take 10 us: how
- * long the kernel takes to answer the timer after a long idle time differs.
+ * Check the mean lateness against limit_ns. If that is 0, check that the mean
+ * worker lateness is at most 10 us: timer lateness after a long idle time
+ * differs between kernels.
  */
 static void check_mean(long long period_ms, unsigned int ticks, int hrtimer, int64_t limit_ns)
 {
@@ -112,20 +115,21 @@ static void check_mean(long long period_ms, unsigned int ticks, int hrtimer, int
 
 	ticker_set_timer(hrtimer);
 	stat = run_timeline(period_ms, period_ms * NSEC_PER_MSEC * ticks + NSEC_PER_MSEC / 2);
-	require(stat.counter > 0, "%lld ms, hrtimer %d: it ticks", period_ms, hrtimer);
+	require(stat.counter > 0, "%lld ms, hrtimer %d: the ticker ticks", period_ms, hrtimer);
 	mean = stat.lateness.sum_ns / stat.counter;
 	timer = stat.timer_lateness.sum_ns / stat.counter;
 	check(mean <= (limit_ns ? limit_ns : timer + 10000),
-	      "%lld ms, hrtimer %d: mean lateness %" PRId64 " ns (max %" PRIu64 ", timer's mean %"
+	      "%lld ms, hrtimer %d: the mean lateness is within its limit: %" PRId64 " ns (max %" PRIu64 ", timer mean %"
 	      PRId64 ")", period_ms, hrtimer, mean, stat.lateness.max_ns, timer);
-	/* Stopped half a ms past the last deadline: the wheel may not be there yet. */
+	/* Stopped half a ms past the last deadline: with the wheel the last tick may still be due. */
 	check(stat.counter == ticks || (!hrtimer && stat.counter == ticks - 1),
-	      "%lld ms, hrtimer %d: %" PRIu64 " of %u ticks", period_ms, hrtimer, stat.counter,
+	      "%lld ms, hrtimer %d: every period has a tick: %" PRIu64 " of %u",
+	      period_ms, hrtimer, stat.counter,
 	      ticks);
 	ticker_set("reset", "1");
 }
 
-/* Wherever between two jiffies the deadlines fall, by steps of 10 us. */
+/* Check the wheel for deadlines at each offset between two jiffies, in steps of 10 us. */
 static void check_wheel_phases(int64_t limit_ns)
 {
 	int64_t step_ns = 10000, worst_ns = 0, worst_at_ns = 0;
@@ -147,8 +151,9 @@ static void check_wheel_phases(int64_t limit_ns)
 			worst_at_ns = at_ns;
 		}
 	}
-	check(worst_ns > 0 && worst_ns <= limit_ns, "timer wheel: at most %" PRId64
-	      " ns late wherever deadlines fall (worst %" PRId64 " ns past a multiple of a jiffy)",
+	check(worst_ns > 0 && worst_ns <= limit_ns,
+	      "timer wheel: the maximum lateness over all offsets is within its limit: %" PRId64
+	      " ns (at %" PRId64 " ns past a multiple of a jiffy)",
 	      worst_ns, worst_at_ns);
 }
 
@@ -181,7 +186,7 @@ static void run_settings(void)
 	char text[128];
 
 	setup("period_ms=20");
-	check(wait_for_counter(2, 10 * NSEC_PER_SEC), "it ticks from load on");
+	check(wait_for_counter(2, 10 * NSEC_PER_SEC), "the ticker ticks from load on");
 
 	/* A period written while enabled starts a new timeline now. */
 	ticker_set("period_ms", "3600000");
@@ -189,12 +194,12 @@ static void run_settings(void)
 	sleep_ns(NSEC_PER_SEC / 10);
 	after = ticker_stat();
 	check(before.counter == after.counter && before.missed == after.missed,
-	      "a new period holds at once");
-	check(after.enabled == 1, "and the ticker stays enabled");
+	      "a longer period takes effect at once");
+	check(after.enabled == 1, "the ticker stays enabled");
 	ticker_set("period_ms", "20");
-	check(wait_for_counter(after.counter, 10 * NSEC_PER_SEC), "and so does a shorter one");
+	check(wait_for_counter(after.counter, 10 * NSEC_PER_SEC), "a shorter period takes effect at once");
 
-	/* How the time is kept changes under way; the timeline does not. */
+	/* Changes of timer and cpu keep the timeline. */
 	for (int i = 0; i < 50; i++) {
 		ticker_set_timer(i & 1);
 		ticker_set_number("cpu", i & 2 ? 0 : -1);
@@ -202,11 +207,11 @@ static void run_settings(void)
 	}
 	before = ticker_stat();
 	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC),
-	      "it ticks after 50 changes of timer and cpu");
+	      "the ticker ticks after 50 changes of timer and cpu");
 	if (in_virtual_time())
-		check(!before.missed, "which cost no tick (%" PRIu64 ")", before.missed);
+		check(!before.missed, "changes of timer and cpu miss no tick: %" PRIu64, before.missed);
 
-	/* Writing what it already is changes nothing. */
+	/* Writing the present value changes nothing. */
 	ticker_set("period_ms", "400");
 	before = ticker_stat();
 	for (int i = 0; i < 30; i++) {
@@ -218,25 +223,25 @@ static void run_settings(void)
 	}
 	after = ticker_stat();
 	check(after.counter + after.missed > before.counter + before.missed,
-	      "the same settings again and again do not start over");
+	      "writing the present settings starts no new timeline");
 
-	/* The counter and what a monitor counts never go down. */
+	/* Counts never go down. */
 	ticker_set("enabled", "0");
 	before = ticker_stat();
 	ticker_set("reset", "1");
 	after = ticker_stat();
 	check(after.lateness.max_ns == 0 && after.timer_lateness.max_ns == 0 &&
 	      after.lateness.last_ns == 0 && after.timer_lateness.last_ns == 0,
-	      "reset clears the worst and the last");
+	      "reset clears max_ns and last_ns");
 	check(after.counter == before.counter && after.missed == before.missed &&
 	      after.lateness.sum_ns == before.lateness.sum_ns &&
 	      !memcmp(after.lateness.histogram, before.lateness.histogram,
 		      sizeof(before.lateness.histogram)),
-	      "and nothing that a monitor counts");
+	      "reset changes no count");
 	ticker_set("enabled", "1");
 	check(ticker_u64("counter") >= before.counter, "enabling keeps the counter");
 
-	/* All the same from one file and from many. */
+	/* stat and the separate files. */
 	ticker_set("enabled", "0");
 	after = ticker_stat();
 	check(after.counter == ticker_u64("counter") && after.missed == ticker_u64("missed") &&
@@ -244,22 +249,22 @@ static void run_settings(void)
 	      after.lateness.max_ns == ticker_u64("lateness/max_ns") &&
 	      after.lateness.last_ns == ticker_u64("lateness/last_ns") &&
 	      after.timer_lateness.sum_ns == ticker_u64("timer_lateness/sum_ns"),
-	      "stat says what the files say");
+	      "stat has the values of the separate files");
 
-	/* A phase: ticks at 30 ms past multiples of 100 ms since boot. */
+	/* A phase: deadlines are 30 ms past multiples of 100 ms since boot. */
 	ticker_set("period_ms", "100");
 	ticker_set("phase_ms", "30");
 	ticker_set("enabled", "1");
 	before = ticker_stat();
-	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC), "it ticks with a phase");
+	check(wait_for_counter(before.counter, 10 * NSEC_PER_SEC), "the ticker ticks with a phase");
 	if (in_virtual_time()) {
 		int64_t past = now_ns(CLOCK_MONOTONIC) % (100 * NSEC_PER_MSEC) - 30 * NSEC_PER_MSEC;
 
 		check(past >= 0 && past < 5 * NSEC_PER_MSEC,
-		      "at the phase: seen %" PRId64 " ns past it", past);
+		      "the tick runs within 5 ms of the phase: %" PRId64 " ns", past);
 	}
 	ticker_text("phase_ms", text, sizeof(text));
-	check(!strcmp(text, "30"), "the phase reads as written");
+	check(!strcmp(text, "30"), "phase_ms reads as written");
 }
 
 const struct ktest test_settings = { "settings", run_settings, .timeout_s = 120 };
@@ -270,8 +275,8 @@ static void run_ten_minutes(void)
 
 	setup("enabled=0");
 	stat = run_timeline(1, 600 * NSEC_PER_SEC);
-	check(!stat.missed, "ten minutes at 1 ms: %" PRIu64 " missed", stat.missed);
-	check(stat.counter >= 600000, "ten minutes at 1 ms: %" PRIu64 " ticks", stat.counter);
+	check(!stat.missed, "ten minutes at 1 ms miss no tick: %" PRIu64, stat.missed);
+	check(stat.counter >= 600000, "ten minutes at 1 ms have 600000 ticks: %" PRIu64, stat.counter);
 	note("mean lateness %" PRIu64 " ns, max %" PRIu64 " ns",
 	     stat.lateness.sum_ns / stat.counter, stat.lateness.max_ns);
 }
@@ -286,7 +291,7 @@ static void run_day(void)
 
 	setup("enabled=0");
 	stat = run_timeline(1000, 86400 * NSEC_PER_SEC);
-	check(stat.counter == 86400, "a day at 1 s: %" PRIu64 " ticks, %" PRIu64 " missed",
+	check(stat.counter == 86400, "a day at 1 s has 86400 ticks: %" PRIu64 ", %" PRIu64 " missed",
 	      stat.counter, stat.missed);
 	note("mean lateness %" PRIu64 " ns, max %" PRIu64 " ns",
 	     stat.lateness.sum_ns / stat.counter, stat.lateness.max_ns);
@@ -296,7 +301,7 @@ const struct ktest test_day = {
 	"day", run_day, .timeout_s = 90000, .needs_virtual = true, .on_request = true
 };
 
-/* The mean lateness of the next hour, in ns. */
+/* Return the mean lateness of the next hour, in ns. */
 static uint64_t hour_of_lateness(void)
 {
 	struct ticker_stat before = ticker_stat(), after;
@@ -317,7 +322,8 @@ static void run_soak(void)
 
 	setup("enabled=0");
 	stat = run_timeline(1, effort(1000) * NSEC_PER_SEC);
-	check(!stat.missed && stat.counter >= effort(1000000), "%" PRIu64 " ticks at 1 ms, %" PRIu64 " missed",
+	check(!stat.missed && stat.counter >= effort(1000000),
+	      "a million ticks at 1 ms, and none is missed: %" PRIu64 ", %" PRIu64 " missed",
 	      stat.counter, stat.missed);
 
 	ticker_set("period_ms", "1000");
@@ -337,12 +343,16 @@ static void run_soak(void)
 
 	stat = ticker_stat();
 	counted = stat.counter + stat.missed - counted;
-	check((int64_t)counted == passed && !stat.missed, "%" PRId64 " hours: %" PRIu64 " counted of %" PRId64 ", %" PRIu64 " missed",
+	check((int64_t)counted == passed && !stat.missed,
+	      "%" PRId64 " hours: counter + missed equals the periods elapsed: %" PRIu64 " of %" PRId64 ", %" PRIu64
+	      " missed",
 	      hours, counted, passed, stat.missed);
-	/* 2 % either way. */
-	check(first - last + first / 50 <= first / 25, "mean lateness %" PRIu64 " ns in the first hour, %" PRIu64 " in the last",
+	/* Within 2 % of each other. */
+	check(first - last + first / 50 <= first / 25,
+	      "the mean lateness does not change: %" PRIu64 " ns in the first hour, %" PRIu64 " in the last",
 	      first, last);
-	check(slab < 256 && vmalloc < 16, "slab grew by %lld kB, vmalloc by %lld", slab, vmalloc);
+	check(slab < 256 && vmalloc < 16,
+	      "memory does not grow: slab by %lld kB, vmalloc by %lld", slab, vmalloc);
 }
 
 const struct ktest test_soak = {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Everything at once: mkdir, rmdir, read, write, poll, be killed, subscribe, load, unload,
- * clocks that are set, CPUs that come and go, and where there is one CPU
- * tracing (docs/testing.md).
- * Each actor counts what it got done; an actor that got nothing done fails the
- * test, because then it has tested nothing, and so do ten seconds in which
- * nobody got anything done.
+ * Everything at once: mkdir, rmdir, reads, writes, killed writers, pollers,
+ * subscribers, load and unload, clock steps, CPU hotplug, and tracing on a machine
+ * with one CPU (docs/testing.md).
+ * Each actor counts what it completed. The test fails if a count stays 0, because
+ * then an actor has tested nothing, or if no count grows for ten seconds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,13 +21,14 @@
 
 #define NAMES 8
 
-enum { MADE, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, MOVED, KILLED, COUNTERS };
+enum { CREATED, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, SWITCHED, KILLED, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {
-	"made", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "moved", "killed",
+	"created",
+	"removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "switched", "killed",
 };
 
-/* Shared by all: the counters, and whether who makes something new is to wait. */
+/* Shared by all actors: the counters, and whether actors that create something must wait. */
 static volatile unsigned long *done;
 static volatile bool *hold;
 
@@ -38,7 +38,7 @@ static void wait_if_held(void)
 		sleep_ns(NSEC_PER_MSEC);
 }
 
-static void did(int what)
+static void count(int what)
 {
 	__atomic_fetch_add(&done[what], 1, __ATOMIC_RELAXED);
 }
@@ -58,13 +58,13 @@ static void make_and_remove(void)
 	wait_if_held();
 	if (rand() & 1) {
 		if (!ticker_make(name)) {
-			did(MADE);
+			count(CREATED);
 			ticker_choose(name);
 			ticker_write("period_ms", rand() & 1 ? "1" : "7");
 			ticker_write("enabled", "1");
 		}
 	} else if (!ticker_remove(name)) {
-		did(REMOVED);
+		count(REMOVED);
 	}
 	sleep_ns(rand() % (2 * NSEC_PER_MSEC));
 }
@@ -82,7 +82,7 @@ static void read_files(void)
 	if (fd < 0)
 		return;
 	while (rand() % 16 && pread(fd, text, sizeof(text), 0) > 0)
-		did(READ);
+		count(READ);
 	close(fd);
 }
 
@@ -100,7 +100,7 @@ static void write_files(void)
 
 	ticker_choose(rand() % 4 ? any_name() : "default");
 	if (!ticker_write(writes[i][0], writes[i][1]))
-		did(WRITTEN);
+		count(WRITTEN);
 	sleep_ns(rand() % NSEC_PER_MSEC);
 }
 
@@ -111,7 +111,7 @@ static void write_for_ever(void *unused)
 		write_files();
 }
 
-/* Wherever it is: it may wait for another writer, or for a subscriber that sleeps. */
+/* The writer is killed anywhere, also while it waits for another writer or for a subscriber that sleeps. */
 static void write_and_be_killed(void)
 {
 	pid_t writer = spawn(write_for_ever, NULL);
@@ -119,7 +119,7 @@ static void write_and_be_killed(void)
 	sleep_ns(rand() % (5 * NSEC_PER_MSEC));
 	kill(writer, SIGKILL);
 	if (waitpid(writer, NULL, 0) == writer)
-		did(KILLED);
+		count(KILLED);
 }
 
 static void sleep_in_poll(void)
@@ -133,7 +133,7 @@ static void sleep_in_poll(void)
 		return;
 	while (rand() % 8 && pread(poller.fd, text, sizeof(text), 0) > 0)
 		if (poll(&poller, 1, 100) == 1)
-			did(WOKEN);
+			count(WOKEN);
 	close(poller.fd);
 }
 
@@ -152,14 +152,14 @@ static void subscribe(void)
 	if (helper_u64("tick_subscriber", "wrong"))
 		abort();
 	if (!module_remove("tick_subscriber"))
-		did(SUBSCRIBED);
+		count(SUBSCRIBED);
 }
 
 static void load_and_unload(void)
 {
 	char parameters[64];
 
-	/* The others make tickers meanwhile, so it may take an attempt without them. */
+	/* Other actors create tickers meanwhile; hold them from the third attempt on. */
 	for (int i = 0; i < 20; i++) {
 		*hold = i >= 2;
 		for (int j = 0; j < NAMES; j++) {
@@ -169,7 +169,7 @@ static void load_and_unload(void)
 			ticker_remove(name);
 		}
 		if (!module_unload()) {
-			did(UNLOADED);
+			count(UNLOADED);
 			break;
 		}
 	}
@@ -177,11 +177,11 @@ static void load_and_unload(void)
 	snprintf(parameters, sizeof(parameters), "period_ms=%d max_tickers=%d", 1 + rand() % 5,
 		 rand() % (2 * NAMES));
 	if (!module_load(parameters))
-		did(LOADED);
+		count(LOADED);
 	sleep_ns(rand() % (300 * NSEC_PER_MSEC));
 }
 
-/* By up to an hour, there and back, so that in the long run it goes nowhere. */
+/* Step the clock by up to an hour and back, so that it does not drift away. */
 static void set_the_clock(void)
 {
 	struct timespec now;
@@ -191,31 +191,31 @@ static void set_the_clock(void)
 		clock_gettime(CLOCK_REALTIME, &now);
 		now.tv_sec += step;
 		if (!clock_settime(CLOCK_REALTIME, &now))
-			did(SET);
+			count(SET);
 		sleep_ns(rand() % (200 * NSEC_PER_MSEC));
 	}
 }
 
-/* Another CPU, or where there is none, the tracer. */
-static void move_the_ground(void)
+/* Take a CPU offline and online; on a machine with one CPU enable and disable tracing. */
+static void switch_cpu_or_trace(void)
 {
 	static const char cpu[] = "/sys/devices/system/cpu/cpu1/online";
 	static const char trace[] = "/sys/kernel/tracing/events/sched_tick/enable";
 	const char *file = access(cpu, F_OK) ? trace : cpu;
 
 	if (!file_write(file, "0"))
-		did(MOVED);
+		count(SWITCHED);
 	sleep_ns(rand() % (200 * NSEC_PER_MSEC));
 	file_write(file, "1");
 	sleep_ns(rand() % NSEC_PER_SEC);
-	/* Who traces holds the module. */
+	/* An enabled tracepoint holds the module. */
 	if (file == trace)
 		file_write(file, "0");
 }
 
 static void (*const actors[])(void) = {
 	make_and_remove, make_and_remove, read_files, write_files, write_files, sleep_in_poll,
-	sleep_in_poll, subscribe, load_and_unload, set_the_clock, move_the_ground, write_and_be_killed,
+	sleep_in_poll, subscribe, load_and_unload, set_the_clock, switch_cpu_or_trace, write_and_be_killed,
 };
 
 static unsigned int seed;
@@ -227,7 +227,7 @@ static void act(void *which)
 		actors[(uintptr_t)which]();
 }
 
-static bool say_progress(void)
+static bool print_progress(void)
 {
 	static unsigned long before;
 	unsigned long total = 0;
@@ -247,7 +247,7 @@ static bool say_progress(void)
 	return progress;
 }
 
-static bool all_got_on(void)
+static bool all_progressed(void)
 {
 	for (int i = 0; i < COUNTERS; i++)
 		if (!done[i])
@@ -261,32 +261,33 @@ static void run_torture(void)
 	pid_t pids[ARRAY_SIZE(actors)];
 
 	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	require(done != MAP_FAILED && !module_load("period_ms=1"), "module loads");
+	require(done != MAP_FAILED && !module_load("period_ms=1"), "the module loads");
 	hold = (volatile bool *)(done + COUNTERS);
 	seed = random_seed();
 	note("seed %u", seed);
-	/* Three lines at the least: of fewer nobody sees who does not get on. */
+	/* At least three lines of progress: fewer do not show an actor that is stuck. */
 	if (seconds < 30)
 		seconds = 30;
 	for (size_t j = 0; j < ARRAY_SIZE(actors); j++)
 		pids[j] = spawn(act, (void *)j);
-	/* Longer where an emulated machine is so slow that somebody had no turn yet. */
-	for (i = 0; i < seconds || (!all_got_on() && i < seconds + 300); i++) {
+	/* Longer if an actor has completed nothing yet, as on a slow emulated machine. */
+	for (i = 0; i < seconds || (!all_progressed() && i < seconds + 300); i++) {
 		sleep_ns(NSEC_PER_SEC);
-		if (i % 10 == 9 && !say_progress())
-			require(false, "somebody got on in the last 10 s");
+		if (i % 10 == 9 && !print_progress())
+			require(false, "a count grew in the last 10 s");
 		for (size_t j = 0; j < ARRAY_SIZE(actors); j++)
 			if (waitpid(pids[j], NULL, WNOHANG))
-				require(false, "actor %zu lives", j);
+				require(false, "actor %zu is running", j);
 	}
 	reap(pids, ARRAY_SIZE(actors));
 	file_write("/sys/devices/system/cpu/cpu1/online", "1");
 	file_write("/sys/kernel/tracing/events/sched_tick/enable", "0");
-	say_progress();
+	print_progress();
 	for (int j = 0; j < COUNTERS; j++)
 		check(done[j] > 0, "in %u s: %s %lu", i, counter_names[j], done[j]);
-	check(!machine_clean(), "all of it goes");
-	check(access(KTEST_ROOT, F_OK) && access("/sys/module/sched_tick", F_OK), "nothing is left");
+	check(!machine_clean(), "the tickers and the modules are removed");
+	check(access(KTEST_ROOT, F_OK) && access("/sys/module/sched_tick", F_OK),
+	      "no directory is left in sysfs");
 }
 
 const struct ktest test_torture = {

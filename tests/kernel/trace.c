@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tracepoints: what they carry, and that an enabled one holds the module.
+ * Tracepoints: their fields, and that an enabled one holds the module.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +51,7 @@ static void run_trace(void)
 	}
 	setup("period_ms=10");
 	trace_begin("");
-	check(module_unload() == EWOULDBLOCK, "an enabled tracepoint holds the module");
+	check(module_unload() == EWOULDBLOCK, "unloading fails with EWOULDBLOCK while a tracepoint is enabled");
 	wait_for_counter(ticker_u64("counter") + 20, 10 * NSEC_PER_SEC);
 
 	trace = trace_end("");
@@ -73,12 +73,12 @@ static void run_trace(void)
 		ticks++;
 	}
 	fclose(trace);
-	check(ticks >= 20, "%u ticks were traced", ticks);
-	check(!wrong, "%u of them wrong", wrong);
+	check(ticks >= 20, "at least 20 ticks are traced: %u", ticks);
+	check(!wrong, "the fields of every traced tick are consistent: %u are not", wrong);
 
-	/* The wheel can't keep up with 1 ms where a jiffy is longer: what is missed adds up. */
+	/* With the wheel and a jiffy above 1 ms, ticks are missed: their sum is in the trace. */
 	if (jiffy_ns() <= NSEC_PER_MSEC) {
-		skip("missed", "a jiffy is as short as the shortest period");
+		skip("missed", "a jiffy is no longer than the shortest period");
 		return;
 	}
 	ticker_set("enabled", "0");
@@ -88,7 +88,7 @@ static void run_trace(void)
 	trace_begin("sched_tick_missed/");
 	ticker_set("enabled", "1");
 	wait_for_counter(ticker_u64("counter") + 20, 10 * NSEC_PER_SEC);
-	/* What the last tick missed is told by it, so stop with none in flight. */
+	/* A tick traces the periods missed before it, so stop when none are outstanding. */
 	ticker_set("period_ms", "1000000");
 	ticker_set("timer", "hrtimer");
 	ticker_set("period_ms", "100");
@@ -102,7 +102,7 @@ static void run_trace(void)
 			sum += strtoull(at + 8, NULL, 10);
 	}
 	fclose(trace);
-	check(missed > 0 && sum == missed, "%" PRIu64 " missed periods traced of %" PRIu64, sum,
+	check(missed > 0 && sum == missed, "the trace has every missed period: %" PRIu64 " of %" PRIu64, sum,
 	      missed);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unload at any moment, with readers, writers and pollers inside.
+ * Unload at any moment, while readers, writers and pollers use the files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,28 +29,30 @@ static void run_unload(void)
 	setup("period_ms=1");
 	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
 		fds[i] = ticker_open(readable[i], O_RDONLY);
-		require(fds[i] >= 0, "%s opens", readable[i]);
+		require(fds[i] >= 0, "%s can be opened", readable[i]);
 	}
-	check(read(fds[0], text, sizeof(text)) > 0, "counter reads");
+	check(read(fds[0], text, sizeof(text)) > 0, "counter can be read");
 	writer = ticker_open("enabled", O_RDWR);
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++)
 		pollers[i] = ticker_poller("counter");
 
 	err = ticker_end();
-	check(!err, "unload returns with all of them inside: %s", err ? strerror(err) : "done");
+	check(!err, "the module unloads while its files are open: %s", err ? strerror(err) : "success");
 	for (size_t i = 0; i < ARRAY_SIZE(pollers); i++) {
 		waitpid(pollers[i], &status, 0);
 		wrong += status != 0;
 	}
-	check(!wrong, "%d of 8 pollers did not wake to ENODEV", wrong);
+	check(!wrong, "unloading wakes 8 pollers, which read ENODEV: %d did not", wrong);
 	for (size_t i = 0; i < ARRAY_SIZE(readable); i++) {
 		check(pread(fds[i], text, sizeof(text), 0) < 0 && errno == ENODEV,
-		      "%s reads ENODEV through the old descriptor", readable[i]);
+		      "reading %s through an open descriptor fails with ENODEV", readable[i]);
 		close(fds[i]);
 	}
-	check(write(writer, "1", 1) < 0 && errno == ENODEV, "enabled takes nothing: ENODEV");
+	check(write(writer, "1", 1) < 0 && errno == ENODEV,
+	      "writing enabled through an open descriptor fails with ENODEV");
 	close(writer);
-	check(access(KTEST_ROOT, F_OK) && access("/sys/module/sched_tick", F_OK), "nothing is left");
+	check(access(KTEST_ROOT, F_OK) && access("/sys/module/sched_tick", F_OK),
+	      "no directory is left in sysfs");
 }
 
 const struct ktest test_unload = { "unload", run_unload, .timeout_s = 120 };
@@ -65,8 +67,8 @@ static const struct {
 	{ "stall_ms", "1" }, { "stall_ms", "0" }, { "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
 };
 
-/* Shared with who disturbs: nobody is to be expected for a while. */
-static volatile bool *nobody;
+/* Shared with ticker_disturb(): no ticker exists for a while, so do not retry at once. */
+static volatile bool *absent;
 
 void ticker_disturb(void *seed)
 {
@@ -80,7 +82,7 @@ void ticker_disturb(void *seed)
 		struct pollfd poller = { .fd = fd, .events = POLLPRI };
 
 		if (fd < 0) {
-			if (nobody && *nobody)
+			if (absent && *absent)
 				sleep_ns(rand() % (32 * NSEC_PER_MSEC));
 			continue;
 		}
@@ -97,25 +99,25 @@ static void run_cycles(void)
 	unsigned int cycles = effort(300), refused = 0, ticked = 0;
 	pid_t others[6];
 
-	nobody = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	require(nobody != MAP_FAILED, "memory is shared");
+	absent = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	require(absent != MAP_FAILED, "memory is shared");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		others[i] = spawn(ticker_disturb, (void *)(i + 1));
 	for (unsigned int i = 0; i < cycles; i++) {
 		int err;
 
-		*nobody = false;
+		*absent = false;
 		err = ticker_begin("period_ms=1");
 		if (err)
-			require(false, "cycle %u loads: %s", i, strerror(err));
+			require(false, "the module loads in cycle %u: %s", i, strerror(err));
 		sleep_ns(rand() % (20 * NSEC_PER_MSEC));
 		ticked += ticker_u64("counter") > 0;
-		/* A kernel that releases late is about it for seconds. */
-		*nobody = true;
+		/* With late releases unloading takes seconds. */
+		*absent = true;
 		err = ticker_end();
 		refused += err != 0;
 		if (err)
-			require(false, "cycle %u unloads: %s", i, strerror(err));
+			require(false, "the module unloads in cycle %u: %s", i, strerror(err));
 		if (i % 50 == 49) {
 			note("%u cycles", i + 1);
 			fflush(stdout);
@@ -123,7 +125,7 @@ static void run_cycles(void)
 	}
 	reap(others, ARRAY_SIZE(others));
 	check(!refused, "%u load/unload cycles at 1 ms under readers, writers and pollers", cycles);
-	check(ticked > cycles / 4, "it ticked in %u of them", ticked);
+	check(ticked > cycles / 4, "the ticker ticks in more than a quarter of the cycles: %u", ticked);
 }
 
 const struct ktest test_cycles = { "cycles", run_cycles, .timeout_s = 3600 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A small cache that forgets: what was put into it is dropped when it is older
- * than max_age_ms. A ticker has the old entries looked for, so there is no timer
- * here, no work, and nothing to get wrong when the module is unloaded.
+ * A small cache that drops entries that are older than max_age_ms. A ticker calls
+ * it, so the module needs no timer and no work item of its own, and no order in
+ * which to stop them when it is unloaded.
  *
  *	insmod tick_cache.ko ticker=hourly max_age_ms=5000
  *	cd /sys/module/tick_cache/parameters
@@ -21,37 +21,37 @@
 
 struct cache_entry {
 	struct list_head node;
-	u64 born_jiffies;
+	u64 added_jiffies;
 	char key[];
 };
 
 static char *ticker = "default";
 module_param(ticker, charp, 0444);
-MODULE_PARM_DESC(ticker, "whose ticks drop old entries (default)");
+MODULE_PARM_DESC(ticker, "ticker whose ticks drop old entries (default)");
 
 static unsigned int max_age_ms = 5000;
 module_param(max_age_ms, uint, 0644);
-MODULE_PARM_DESC(max_age_ms, "how old an entry may get (5000)");
+MODULE_PARM_DESC(max_age_ms, "maximum age of an entry (5000)");
 
 static unsigned int entries;
 module_param(entries, uint, 0444);
-MODULE_PARM_DESC(entries, "how many there are");
+MODULE_PARM_DESC(entries, "number of entries");
 
 static unsigned int dropped;
 module_param(dropped, uint, 0444);
-MODULE_PARM_DESC(dropped, "how many were dropped");
+MODULE_PARM_DESC(dropped, "number of dropped entries");
 
 static LIST_HEAD(cache);		/* oldest first */
 static DEFINE_MUTEX(cache_lock);	/* cache, entries, dropped */
 
-/* Drop entries that are as old as that, from the oldest on. */
+/* Drop entries of at least this age, the oldest first. */
 static void cache_drop(u64 age_jiffies)
 {
 	struct cache_entry *entry, *next;
 
 	mutex_lock(&cache_lock);
 	list_for_each_entry_safe(entry, next, &cache, node) {
-		if (get_jiffies_64() - entry->born_jiffies < age_jiffies)
+		if (get_jiffies_64() - entry->added_jiffies < age_jiffies)
 			break;
 		list_del(&entry->node);
 		kfree(entry);
@@ -61,7 +61,7 @@ static void cache_drop(u64 age_jiffies)
 	mutex_unlock(&cache_lock);
 }
 
-/* The ticker's call: may sleep, as cache_lock does. */
+/* Called by each tick; may sleep, here for cache_lock. */
 static void cache_tick(struct sched_tick_subscriber *subscriber,
 		       const struct sched_tick_info *info)
 {
@@ -79,7 +79,7 @@ static int cache_add(const char *key, const struct kernel_param *kp)
 	if (!entry)
 		return -ENOMEM;
 	memcpy(entry->key, key, size);
-	entry->born_jiffies = get_jiffies_64();
+	entry->added_jiffies = get_jiffies_64();
 
 	mutex_lock(&cache_lock);
 	list_add_tail(&entry->node, &cache);
@@ -106,6 +106,6 @@ static void __exit cache_exit(void)
 module_init(cache_init);
 module_exit(cache_exit);
 
-MODULE_DESCRIPTION("A cache that forgets, as an example of a sched_tick subscriber");
+MODULE_DESCRIPTION("Example of a sched_tick subscriber: a cache that drops old entries");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Takes all that is left of CPU hotplug's dynamic states: nobody else gets one. */
+/* Takes all free dynamic states of CPU hotplug, so that sched_tick gets none. */
 #include <linux/cpuhotplug.h>
 #include <linux/module.h>
 
@@ -16,7 +16,7 @@ static int __init crowd_init(void)
 {
 	int state;
 
-	/* The first that is free is given: with the last, all are taken. More draws a warning. */
+	/* States are allocated in order. After the last one another request would warn. */
 	do {
 		state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "tick_crowd", NULL, NULL);
 		if (state < 0) {
@@ -35,6 +35,6 @@ static void __exit crowd_exit(void)
 }
 module_exit(crowd_exit);
 
-MODULE_DESCRIPTION("Leaves no dynamic state of CPU hotplug to sched_tick");
+MODULE_DESCRIPTION("Takes all dynamic states of CPU hotplug, to test sched_tick without one");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes a CPU away whenever ms is set, for so long: nothing else is scheduled on it,
- * and with irqs_off no interrupt is taken either. Says when, on CLOCK_MONOTONIC. To
- * be set as it is loaded, ms comes last.
+ * Occupies a CPU for ms when ms is set: no other task is scheduled on it, and with
+ * irqs_off it takes no interrupt. begin_ns, end_ns and free_ns are on
+ * CLOCK_MONOTONIC. As a parameter at load, ms must come last.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -29,11 +29,11 @@ module_param(irqs_off, bool, 0644);
 static unsigned long long begin_ns;
 module_param(begin_ns, ullong, 0444);
 
-/* Interrupts may come again. */
+/* When interrupts were enabled again. */
 static unsigned long long end_ns;
 module_param(end_ns, ullong, 0444);
 
-/* Those that were held off have come; from here on others may be scheduled. */
+/* When delayed interrupts had run; from here on other tasks may be scheduled. */
 static unsigned long long free_ns;
 module_param(free_ns, ullong, 0444);
 
@@ -49,16 +49,16 @@ static int hog_run(void *unused)
 		local_irq_save(flags);
 	begin_ns = ktime_get_ns();
 	/*
-	 * To read the clock is an indirect call. An interrupt that comes in its retpoline
-	 * has a stack that ends there: nothing says that it was the hog. So most of the
-	 * time nothing is called.
+	 * Reading the clock is an indirect call. The stack of an interrupt in its
+	 * retpoline ends there and does not contain this function. So the clock is read
+	 * only at the end.
 	 */
 	end_jiffies = jiffies + msecs_to_jiffies(ms);
 	while (!irqs_off && time_before(jiffies, end_jiffies - 1))
 		cpu_relax();
 	while (ktime_get_ns() - begin_ns < ms * (u64)NSEC_PER_MSEC)
 		cpu_relax();
-	/* To say so takes a while, too. */
+	/* Before end_ns, because printing takes time, too. */
 	pr_info("end\n");
 	end_ns = ktime_get_ns();
 	if (irqs_off)
@@ -82,7 +82,7 @@ static int hog_set(const char *text, const struct kernel_param *param)
 	task = kthread_create(hog_run, NULL, "tick_hog");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	/* Until it is known to have returned, its text must stay. */
+	/* The module must not be unloaded before hog_run() has returned. */
 	get_task_struct(task);
 	kthread_bind(task, cpu);
 	reinit_completion(&hog_done);
@@ -96,6 +96,6 @@ static int hog_set(const char *text, const struct kernel_param *param)
 static const struct kernel_param_ops hog_ops = { .set = hog_set, .get = param_get_uint };
 module_param_cb(ms, &hog_ops, &ms, 0644);
 
-MODULE_DESCRIPTION("Takes a CPU away for a while, to see what sched_tick says of it");
+MODULE_DESCRIPTION("Occupies a CPU for a while, to test how sched_tick reports it");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");

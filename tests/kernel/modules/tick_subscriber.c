@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A subscriber that tests what is promised to subscribers.
+ * A subscriber that tests the guarantees for subscribers.
  *
- * With cycles it subscribes and unsubscribes at least that often while it is
- * loaded, at any moment of a tick, and counts what may never happen. Without, it
- * stays subscribed, and takes sleep_ms for every tick.
+ * With cycles it subscribes and unsubscribes at least that often while it is being
+ * loaded, at any point of a tick, and counts violations. Without cycles it stays
+ * subscribed and sleeps for sleep_ms in every tick.
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -30,7 +30,7 @@ module_param(pause_us, uint, 0444);
 static unsigned long calls;
 module_param(calls, ulong, 0444);
 
-/* Calls after unsubscribe returned, two calls at a time, ticks told twice. */
+/* Calls after unsubscribe returned, concurrent calls, repeated ticks. */
 static unsigned long wrong;
 module_param(wrong, ulong, 0444);
 
@@ -47,7 +47,7 @@ static void subscriber_tick(struct sched_tick_subscriber *subscriber,
 	WRITE_ONCE(inside, true);
 	last_counter = info->counter;
 	calls++;
-	/* Not as a task that hangs. */
+	/* Idle, so that it is not reported as a hung task. */
 	if (sleep_ms)
 		schedule_timeout_idle(msecs_to_jiffies(sleep_ms));
 	if (!READ_ONCE(subscribed))
@@ -73,7 +73,7 @@ static int subscriber_cycle(void)
 	usleep_range(pause, pause + 1);
 	sched_tick_unsubscribe(&subscriber);
 	WRITE_ONCE(subscribed, false);
-	/* One that sleeps on might not wake before the next cycle, and not know. */
+	/* A callback that still sleeps may not wake before the next cycle, so check here, too. */
 	if (READ_ONCE(inside))
 		wrong++;
 	return 0;
@@ -89,10 +89,10 @@ static int __init subscriber_init(void)
 	    sched_tick_subscribe(NULL, &subscriber) != -EINVAL ||
 	    sched_tick_subscribe("no such ticker", &subscriber) != -ENOENT)
 		wrong++;
-	/* One that is not subscribed is left alone. */
+	/* Unsubscribing without a subscription has no effect. */
 	sched_tick_unsubscribe(&without);
 
-	/* On a slow machine a few pauses may go by without a tick: then it takes more of them. */
+	/* On a slow machine pauses may pass without a tick: then more cycles are needed. */
 	for (i = 0; i < cycles || (calls <= cycles / 4 && i < 10 * cycles); i++) {
 		err = subscriber_cycle();
 		if (err)
@@ -112,6 +112,6 @@ static void __exit subscriber_exit(void)
 module_init(subscriber_init);
 module_exit(subscriber_exit);
 
-MODULE_DESCRIPTION("Tests of what sched_tick promises to subscribers");
+MODULE_DESCRIPTION("Tests the guarantees of sched_tick for subscribers");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");
