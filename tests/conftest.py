@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What all parts of the suite share: which kernels, how much of it, one boot for many tests, one last line."""
+"""Shared by all tests: options for kernels and scope, one boot for many tests, and the summary."""
 
 import os
 import pathlib
@@ -13,28 +13,28 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TOP / "tests" / "vm"))
 
-import claims  # noqa: E402  pylint: disable=wrong-import-position
-import rootfs  # noqa: E402  pylint: disable=wrong-import-position
-import vm     # noqa: E402  pylint: disable=wrong-import-position
+import rootfs   # noqa: E402  pylint: disable=wrong-import-position
+import summary  # noqa: E402  pylint: disable=wrong-import-position
+import vm       # noqa: E402  pylint: disable=wrong-import-position
 
 REFERENCE = rootfs.REFERENCE
 START = time.time()
 
 
 def pytest_addoption(parser):
-    parser.addoption("--kernels", help="which, with commas between")
+    parser.addoption("--kernels", help="kernels to test on, separated by commas")
     parser.addoption("--scope", choices=["check", "test", "long"], default="test",
-                     help="check: minutes. test: everything that fits an hour. long: all of it, by hand")
-    parser.addoption("--effort", type=int, help="how much of long in-machine tests to do, in per cent, whatever the scope")
+                     help="check: minutes. test: an hour. long: every test in full, hours")
+    parser.addoption("--effort", type=int, help="share of the long in-machine tests to run, in per cent; overrides the default of the scope")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "scope(name): the least scope that runs this test")
-    config.addinivalue_line("markers", "one_kernel: but for make test-long one is enough")
+    config.addinivalue_line("markers", "scope(name): the smallest scope that runs this test")
+    config.addinivalue_line("markers", "one_kernel: runs on one kernel, and on all of them in make test-long")
 
 
 def kernels(config):
-    """Those to test on."""
+    """Return the names of the kernels to test on."""
     if config.getoption("kernels"):
         return config.getoption("kernels").split(",")
     return rootfs.MATRIX + (rootfs.MATRIX_LONG if config.getoption("scope") == "long" else [])
@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("kernel", kernels(metafunc.config), scope="session")
 
 
-# Before xdist looks at the groups; and after pytest has put together what shares a fixture.
+# Runs before xdist reads the groups, and after pytest has sorted tests by shared fixtures.
 @pytest.hookimpl(tryfirst=True, hookwrapper=True)
 def pytest_collection_modifyitems(config, items):
     order = ["check", "test", "long"]
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(config, items):
     kept, left = [], []
     for item in items:
         least = max((order.index(marker.args[0]) for marker in item.iter_markers("scope")), default=0)
-        if is_once_more(item, kernels(config)):
+        if is_repetition(item, kernels(config)):
             least = order.index("long")
         (kept if least <= chosen else left).append(item)
     config.hook.pytest_deselected(items=left)
@@ -65,18 +65,19 @@ def pytest_collection_modifyitems(config, items):
 
 
 def some_of(names, always):
-    """Parameters of a test: all of them in `make test-long`, elsewhere but these."""
+    """Return parameters for a test: all names in `make test-long`, else only those in always."""
     return [pytest.param(name, marks=[] if name in always else [pytest.mark.scope("long")]) for name in names]
 
 
 def parameters(item):
-    """What a test is called with."""
+    """Return the parameters of a test."""
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-def is_once_more(item, tested):
-    """Whether it does once more what one of the tested kernels is enough for in `make test`: what is marked so, and with a named
-    ticker what was done with the default one; and suspend knows of no names."""
+def is_repetition(item, tested):
+    """Return whether a test is for `make test-long` only, because another kernel or ticker covers it in `make test`.
+
+    These are tests marked one_kernel and tests of a named ticker, on all kernels but one; and suspend with a named ticker."""
     given = parameters(item)
     named = str(given.get("run", "")).startswith("named")
     elsewhere = given.get("kernel") != (REFERENCE if REFERENCE in tested else tested[0])
@@ -84,12 +85,14 @@ def is_once_more(item, tested):
 
 
 def group(item):
-    """What has to run one after the other: a directory of packages, or of programs, is one; of the tests on a kernel one boot serves
-    many. And all that boots guests of two CPUs: two of those on two CPUs wait for each other far longer than in turns."""
+    """Return the name of the tests that run one after the other in the same worker.
+
+    Tests of one directory are a group. Of the tests on kernels, those that share a boot are; and, for each two CPUs of this machine,
+    those that boot guests with two CPUs, because two such guests on two CPUs delay each other far more than one after the other."""
     given = parameters(item)
     if item.path.name not in ("test_debug.py", "test_kernels.py"):
         return item.path.parent.name
-    if item.name.startswith(("test_long", "test_soak", "test_what_is_kept")) and given.get("name") != "isolated":
+    if item.name.startswith(("test_long", "test_soak", "test_limits_on_users")) and given.get("name") != "isolated":
         return "timelines"
     kernel = str(given.get("kernel") or given.get("checker") or item.path.stem)
     if str(given.get("run")).endswith(("virtual", "sleep", "timed", "faults")):
@@ -97,27 +100,27 @@ def group(item):
     return f"two-CPUs-{zlib.crc32(kernel.encode()) % max(1, os.cpu_count() // 2)}"
 
 
-# The longest first, so that nobody waits for one in the end; and those that wait for the same debug kernel to be built not at once.
+# The longest first, so that none runs alone at the end. Groups that wait for the same debug kernel to be built are apart.
 LONGEST_FIRST = ("two-CPUs", "vm", "packages", "memory", "monitoring", f"{REFERENCE}-alone", "timelines", "bench", "")
 SHORT = ("tests", "unit")
 
 
 def place(item):
-    """Where its group comes among the others."""
+    """Return the rank of a test's group."""
     name = group(item)
     return name in SHORT, next(i for i, start in enumerate(LONGEST_FIRST) if name.startswith(start))
 
 
 def effort(config, share, most=100):
-    """How much of the long in-machine tests to do, in per cent: share in `make test`, most in `make test-long`."""
+    """Return the share of the long in-machine tests to run, in per cent: share in `make test`, most in `make test-long`."""
     return config.getoption("effort") or {"check": 2, "test": share, "long": most}[config.getoption("scope")]
 
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory, worker_id):
-    """What is built once in a run, whichever worker needs it first: a function, called with what it takes."""
-    mine = tmp_path_factory.getbasetemp()
-    directory = mine if worker_id == "master" else mine.parent
+    """Build something once per run, by the first worker that needs it: a function that takes the build function and its argument."""
+    base = tmp_path_factory.getbasetemp()
+    directory = base if worker_id == "master" else base.parent
 
     def get(build, kernel):
         kept = directory / f"{build.__name__}-{kernel}"
@@ -130,19 +133,19 @@ def once(tmp_path_factory, worker_id):
 
 @pytest.fixture(scope="session")
 def modules(once):
-    """The module as DKMS builds it, by kernel."""
+    """Return the module as DKMS builds it, by kernel."""
     return lambda kernel: once(vm.build_dkms, kernel)
 
 
 @pytest.fixture(scope="session")
 def others(once):
-    """The modules of tests/kernel/modules, by kernel."""
+    """Return the modules of tests/kernel/modules, by kernel."""
     return lambda kernel: once(vm.build_others, kernel)[0]
 
 
 @pytest.fixture(scope="session")
 def boots(modules, others, pytestconfig):
-    """Boot results by kernel and run, each booted once."""
+    """Return the result of a run on a kernel; boot it once."""
     done = {}
 
     def get(kernel, run):
@@ -162,8 +165,8 @@ def boots(modules, others, pytestconfig):
 def pytest_terminal_summary(terminalreporter):
     stats = terminalreporter.stats
     count = {name: len(stats.get(name, [])) for name in ("passed", "failed", "error", "skipped")}
-    # Of a run in which something failed nothing follows.
-    for line in [] if count["failed"] + count["error"] else claims.since(START):
+    # The bound holds only if nothing failed.
+    for line in [] if count["failed"] + count["error"] else summary.summarize_since(START):
         terminalreporter.write_line(line)
     terminalreporter.write_line(
         f"{count['passed']} passed, {count['failed'] + count['error']} failed, {count['skipped']} skipped")

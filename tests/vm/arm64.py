@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Another architecture: the root that Debian's arm64 kernel is in, and a cross compiler for it."""
+"""arm64: the root with Debian's arm64 kernel, and a cross compiler."""
 
 KERNEL = "6.1"      # of rootfs.SUITES
 PACKAGES = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "make", "kmod", "xz-utils"]
 
-# The compiler's tools for building modules (kbuild) are those of this machine, all else is arm64's.
+# The host tools of kbuild are for this machine; everything else is for arm64.
 UNPACK = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which lines and branches of the module the tests reach, as the debug kernel counted them (gcov)."""
+"""Lines and branches of the module that the tests reach, counted by gcov in the debug kernel."""
 
 import re
 import shutil
@@ -8,8 +8,8 @@ import subprocess
 import rootfs
 import vm
 
-# What is counted of lines and branches; the suite that tests the tests' arithmetic is not, nor what an assertion of the kernel's
-# is made of, nor what refuses a parameter: that is before the kernel begins to count for a module.
+# Not counted: the KUnit suite, the branches of lockdep's assertions, and the branches that refuse a module parameter, which run
+# before the kernel begins to count for a module.
 MERGE = """
 lcov() {
     command lcov --rc lcov_branch_coverage=1 --rc 'lcov_excl_br_line=lockdep_assert_held|kstrtouint[(]val' "$@"
@@ -34,7 +34,7 @@ lcov --list /share/coverage.info > /share/html/table
 
 
 def merged(files, runs):
-    """Of what runs counted: by file, the lines and branches [(number, times they were reached)]; also put into build/coverage."""
+    """Merge the counts of several runs into build/coverage; return by file its lines and branches as [(line, times reached)]."""
     with rootfs.sharing() as share:
         subprocess.run(["make", "--silent", "-C", str(vm.TOP), f"DESTDIR={share}/installed", "install-source"], check=True)
         (share / "gcno").mkdir()

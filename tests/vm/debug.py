@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Debug kernels: how one is built from the source that the archive has, with what a kernel can check of those who run in it."""
+"""Debug kernels: built from the kernel source in the archive, with the kernel's own run-time checks."""
 
-# Small enough to be built in minutes and booted in seconds under an emulator. ACPI is for the HPET and to power off; it takes PCI.
+# Small enough to be built in minutes and booted in seconds in an emulator. ACPI is for the HPET and for power off; it needs PCI.
 BASE = """
 64BIT SMP NR_CPUS=4 EXPERT MODULES MODULE_UNLOAD PRINTK BUG TTY SERIAL_8250 SERIAL_8250_CONSOLE BLK_DEV_INITRD RD_GZIP
 DEVTMPFS PROC_FS SYSFS SHMEM TMPFS CONFIGFS_FS BINFMT_ELF BINFMT_SCRIPT FUTEX EPOLL SIGNALFD TIMERFD EVENTFD AIO
@@ -10,12 +10,12 @@ DEBUG_KERNEL DEBUG_FS FTRACE FUNCTION_TRACER KPROBES PERF_EVENTS DYNAMIC_DEBUG H
 !BLOCK !IO_URING !ETHTOOL_NETLINK !VT !ACPI_PROCESSOR !ACPI_AC !ACPI_BATTERY !SCHED_MC_PRIO !CPU_FREQ !CPU_IDLE !THERMAL
 !RD_BZIP2 !RD_LZMA !RD_XZ !RD_LZO !RD_LZ4 !RD_ZSTD !UPROBE_EVENTS
 """
-# What any of them checks.
+# Checks of every debug kernel.
 CHECKS = """
 DEBUG_INFO_NONE FRAME_WARN=4096 SLUB_DEBUG SLUB_DEBUG_ON DEBUG_LIST DEBUG_NOTIFIERS DEBUG_PREEMPT DETECT_HUNG_TASK
 PROVE_LOCKING PROVE_RCU DEBUG_ATOMIC_SLEEP DEBUG_MUTEXES DEBUG_SPINLOCK WQ_WATCHDOG
 """
-# UBSAN is for what we build, not for all of the kernel, of which it would take a good part of the time.
+# UBSAN is for our modules only: on the whole kernel it would take a good part of the run time.
 MEMORY = CHECKS + """
 KASAN KASAN_GENERIC KASAN_OUTLINE KASAN_VMALLOC UBSAN UBSAN_BOUNDS UBSAN_SHIFT !UBSAN_SANITIZE_ALL DEBUG_OBJECTS DEBUG_OBJECTS_FREE
 DEBUG_OBJECTS_TIMERS DEBUG_OBJECTS_WORK DEBUG_OBJECTS_RCU_HEAD DEBUG_KMEMLEAK FAULT_INJECTION FAILSLAB FAIL_PAGE_ALLOC
@@ -24,7 +24,7 @@ FAULT_INJECTION_DEBUG_FS FAULT_INJECTION_USERCOPY GCOV_KERNEL KUNIT PROC_SYSCTL
 RACES = CHECKS + "KCSAN KCSAN_STRICT KCSAN_SKIP_WATCH=500"
 
 KERNELS = {
-    # name: (the kernel of rootfs.SUITES whose source it is, options)
+    # name: (kernel of rootfs.SUITES with the source, options)
     "memory": ("6.1", MEMORY),
     "release": ("6.1", MEMORY + "DEBUG_KOBJECT_RELEASE"),
     "races": ("7.3", RACES),
@@ -33,7 +33,7 @@ KERNELS = {
 PACKAGES = ["bc", "bison", "cpio", "flex", "gcc", "kmod", "lcov", "libc6-dev", "libelf-dev", "libssl-dev", "make", "python3-minimal",
             "xz-utils"]
 
-# The merge says nothing of what it could not keep; a kernel that lacks what it was built for would find nothing.
+# merge_config.sh does not report options that it dropped. Fail then: a kernel without its checks would find nothing.
 SCRIPT = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -53,7 +53,7 @@ make -s O="$out" allnoconfig
 ./scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" "$out/fragment"
 make -s O="$out" olddefconfig
 if grep -vxFf "$out/.config" "$out/fragment"; then
-    echo "these are not to be had"
+    echo "these options are not available"
     exit 1
 fi
 make -s -j"$(nproc)" O="$out" bzImage modules
@@ -66,14 +66,14 @@ echo "$release" > /kernel-release
 
 
 def option(word):
-    """A word of the lists above as a line of .config."""
+    """Convert a word of the lists above to a line of .config."""
     if word.startswith("!"):
         return f"# CONFIG_{word[1:]} is not set"
     return f"CONFIG_{word}" if "=" in word else f"CONFIG_{word}=y"
 
 
 def recipe(name):
-    """What makes the root of a debug kernel: kernel of rootfs.SUITES, packages, script."""
+    """Return the recipe for the root of a debug kernel: kernel of rootfs.SUITES, packages, script."""
     kernel, options = KERNELS[name]
     fragment = "".join(f"{option(word)}\n" for word in (BASE + options).split())
     return kernel, PACKAGES, SCRIPT % fragment

@@ -1,15 +1,15 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What `make demo` runs inside the guest: the main job, step by step, as a newcomer would do it by hand.
-# It ends with an error if the module does not do what is said here.
+# Runs inside the guest for `make demo`: shows the module step by step, as a new user would do it by hand.
+# Exits with an error if a step does not give the announced result.
 
 dir=/sys/kernel/sched_tick
 set -eu
 
 say() { printf '\n  \033[1m%s\033[0m\n' "$1"; }
 show() { printf '  # %s\n' "$1"; sh -c "$1" | sed 's/^/    /'; }
-fail() { printf '\n  It did not: %s\n' "$1"; exit 1; }
+fail() { printf '\n  Failed: %s\n' "$1"; exit 1; }
 count() {
     before=$(cat $dir/counter)
     sleep "$1"
@@ -17,14 +17,14 @@ count() {
     printf '    counter: %s, and %s s later %s\n' "$before" "$1" "$after"
 }
 
-# Both counts of one instant, and between which times, in seconds since boot, it was.
+# Read both counts at one instant, and the times, in seconds since boot, between which that instant lies.
 instant() {
     read -r earliest _ < /proc/uptime
     read -r _ _ counter missed _ < $dir/stat
     read -r latest _ < /proc/uptime
 }
 
-# The fullest buckets of a histogram as bars; bounds are in ns, inclusive.
+# Print the non-empty buckets of a histogram as bars; bounds are in ns, inclusive.
 bars() {
     { cat $dir/lateness/bounds_ns; cat $dir/lateness/histogram; } | awk '
         function human(ns) { return ns < 1e6 ? ns / 1e3 " us" : ns < 1e9 ? ns / 1e6 " ms" : ns / 1e9 " s" }
@@ -37,28 +37,28 @@ bars() {
                       printf "    %14s %6d %s\n", label, $i, bar } }'
 }
 
-say "Linux $(uname -r), stock. The module is loaded:"
+say "Stock Linux $(uname -r). Load the module:"
 show "insmod /sched_tick.ko"
 show "ls $dir"
 test -e $dir/counter || fail "there is no counter"
 
-say "It ticks, once a second from the moment it is loaded:"
+say "The default ticker ticks once a second from load on:"
 count 3
-test "$after" -gt "$before" || fail "the counter stands still"
+test "$after" -gt "$before" || fail "the counter does not change"
 
-say "Ten times a second from now on:"
+say "Set the period to 100 ms:"
 show "echo 100 > $dir/period_ms"
 count 3
-test "$after" -gt "$before" || fail "the counter stands still"
+test "$after" -gt "$before" || fail "the counter does not change"
 
-say "Every tick says how late it was, from its deadline until the kernel's worker ran it:"
+say "The lateness of each tick, from its deadline until the kernel worker ran it:"
 show "echo 5 > $dir/period_ms"
 sleep 3
 bars
-printf '    worst: %s ns; the timer alone, at its worst: %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/timer_lateness/max_ns)"
-printf '    (an emulator is slow and shares its CPUs: these figures are its own)\n'
+printf '    maximum lateness: %s ns; maximum timer lateness: %s ns\n' "$(cat $dir/lateness/max_ns)" "$(cat $dir/timer_lateness/max_ns)"
+printf '    (an emulator is slow and shares its CPUs: on hardware ticks are less late)\n'
 
-say "Nothing is lost: what did not get a tick of its own is counted as missed."
+say "Every period is counted: as a tick, or as missed if it had no tick of its own."
 instant
 from_counter=$counter from_missed=$missed from_earliest=$earliest from_latest=$latest
 sleep 3
@@ -67,54 +67,54 @@ awk -v ticks=$((counter - from_counter)) -v missed=$((missed - from_missed)) \
     -v least="$earliest" -v since_latest="$from_latest" -v most="$latest" -v since_earliest="$from_earliest" '
     BEGIN { periods = ticks + missed
             printf "    in %.2f s: %d ticks + %d missed = %d periods of 5 ms\n", most - since_earliest, ticks, missed, periods
-            # The clock read here goes by 10 ms; of the ticks one may be in flight, at either end.
+            # /proc/uptime has a resolution of 10 ms; one tick may be in flight at either end.
             exit periods * 0.005 < least - since_latest - 0.02 || periods * 0.005 > most - since_earliest + 0.02 }' ||
-    fail "these are not the periods that went by"
+    fail "ticks + missed is not the number of periods elapsed"
 
-say "Off. When the write returns, no tick runs any more:"
+say "Disable it. When the write returns, no tick runs any more:"
 show "echo 0 > $dir/enabled"
 count 2
 test "$after" -eq "$before" || fail "it ticked after it was disabled"
 
-say "What you write is checked before anything changes:"
-if sh -c "echo 0 > $dir/period_ms" 2>/tmp/said; then
-    fail "a period of 0 was taken"
+say "A value that is out of range is refused and changes nothing:"
+if sh -c "echo 0 > $dir/period_ms" 2>/tmp/error; then
+    fail "a period of 0 was accepted"
 fi
 printf '  # echo 0 > %s/period_ms\n' "$dir"
-sed 's/^/    /' /tmp/said
+sed 's/^/    /' /tmp/error
 printf '    period_ms is still %s\n' "$(cat $dir/period_ms)"
 
-say "And unloaded, while it ticks at 1 ms:"
+say "Unload the module while it ticks at 1 ms:"
 echo 1 > $dir/period_ms
 echo 1 > $dir/enabled
 show "rmmod sched_tick"
-test ! -e $dir || fail "it is still there"
-printf '    %s is gone, and so is the module.\n' "$dir"
+test ! -e $dir || fail "the directory still exists"
+printf '    The module is unloaded and %s is removed.\n' "$dir"
 
-say "Loaded again. Any number of tickers more, each with the same files:"
+say "Load it again and create a named ticker, which has the same files:"
 show "insmod /sched_tick.ko"
 show "mkdir /sys/kernel/config/sched_tick/backup"
 dir=$dir/tickers/backup
 show "echo 10 > $dir/period_ms; echo 1 > $dir/cpu; echo 500 > $dir/stall_ms; echo 1 > $dir/enabled"
 count 1
-test "$after" -gt "$before" || fail "the counter stands still"
+test "$after" -gt "$before" || fail "the counter does not change"
 
-say "Something takes CPU 1 for two seconds. What is late says so, while it is:"
+say "A kernel thread occupies CPU 1 for two seconds. The stall is reported while it lasts:"
 insmod /tick_hog.ko cpu=1 ms=2000 &
 sleep 1
 printf '    after 1 s: stalls %s, missed %s\n' "$(cat $dir/stalls)" "$(cat $dir/missed)"
 wait
 sleep 1
 show "dmesg | grep stalled | sed 's/^.*sched_tick/sched_tick/'"
-printf '    lateness of the worst tick: %s ns; of its timer: %s ns. So the worker was held up.\n' \
+printf '    maximum lateness: %s ns; maximum timer lateness: %s ns. So the worker was late, not the timer.\n' \
     "$(cat $dir/lateness/max_ns)" "$(cat $dir/timer_lateness/max_ns)"
-test "$(cat $dir/stalls)" -ge 1 || fail "the stall was not seen"
+test "$(cat $dir/stalls)" -ge 1 || fail "the stall was not counted"
 rmmod tick_hog
 
-say "The same with sched-tick(8), for people:"
+say "The same with sched-tick(8), the command-line tool:"
 show "sched-tick list"
 
-say "And for a monitor, by way of a real node exporter:"
+say "Metrics for Prometheus, through a node exporter:"
 mkdir -p /var/lib/prometheus/node-exporter
 show "sched-tick export"
 ip link set lo up

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a kernel log may not hold, however green the tests were."""
+"""Lines that a kernel log must not contain, even if all tests passed."""
 
 import re
 
@@ -27,20 +27,20 @@ DENIED = [re.compile(pattern) for pattern in (
     r"cleanup_module|stuck|hung task",
 )]
 
-# Lines that look bad and are not, each with its reason.
+# Lines that match and are harmless, each with its reason.
 ALLOWED = [re.compile(pattern) for pattern in (
-    # The tests' own announcements may name what they are about.
+    # The tests announce themselves, and their names may match.
     _PREFIX + r"sched_tick-test: ",
-    # What it says of itself, not of what it found.
+    # Messages of kmemleak about itself, not about leaks.
     _PREFIX + r"kmemleak: (?:Kernel memory leak detector initialized|Automatic memory scanning thread|Cannot allocate a scan area)",
 )]
 
-# What a log of ours always has; one without is not a clean log but no log.
+# Every complete log has this line; a log without it is missing or cut off.
 SEEN = re.compile(r"Linux version \d")
 
 
 def bad_lines(text):
-    """The lines that must not be there; a log that is none is bad as a whole."""
+    """Return the lines that must not be there; one line if the log is missing."""
     if not SEEN.search(text):
         return ["(no kernel log: 'Linux version' is not in it)"]
     return [line for line in text.replace("\r", "").splitlines()

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Roots: a directory per Debian suite with that suite's kernel, headers, compiler and DKMS.
+"""Root file systems: a directory per Debian suite with that suite's kernel, headers, compiler and DKMS.
 
-A root is made once by mmdebstrap and kept in the user's cache under a name that hashes its recipe. It
-is built under another name and renamed when whole, so a run that failed half-way leaves nothing that
-a later one could trust. The mirror is the one this machine's own apt is configured with.
+mmdebstrap builds a root once. It is kept in the user's cache under a name that hashes its recipe. It
+is built under another name and renamed when complete, so a later run never uses a partial root.
+The mirror is the one that apt on this machine is configured with.
 """
 
 import contextlib
@@ -23,23 +23,23 @@ import arm64
 import debug
 
 SUITES = {
-    # name of the kernel: (suite, archive of the suite that has it)
+    # name of the kernel: (suite, additional archive that has it)
     "5.10": ("bullseye", None),
     "6.1": ("bookworm", None),
     "6.12": ("trixie", None),
     "7.3": ("trixie", "trixie-backports"),
     "7.2": ("forky", None),
 }
-MATRIX = ["5.10", "6.1", "6.12", "7.3"]     # the kernels that everything is tested on
-# And what `make test-long` adds; -rt is Debian's flavour with PREEMPT_RT.
+MATRIX = ["5.10", "6.1", "6.12", "7.3"]     # kernels of `make test`
+# Kernels that `make test-long` adds; -rt is Debian's flavour with PREEMPT_RT.
 MATRIX_LONG = ["7.2", "6.1-rt", "6.12-rt", "7.3-rt"]
-# A mirror that is frozen at some day has a file of Debian's testing that is out of date some days later.
+# On a frozen mirror the Release file of Debian testing expires after some days.
 EXPIRED = {"forky": ['--aptopt=Acquire::Check-Valid-Until "false"']}
-REFERENCE = "6.1"   # the kernel that figures are stated for
+REFERENCE = "6.1"   # the kernel of the published figures
 PACKAGES = ["dkms", "gcc", "libc6-dev", "libinih-dev", "libsmartcols-dev", "make", "sparse", "xz-utils"]
 
-# Runs in the new root: headers first, for they say which kernel is the suite's current one; then that
-# kernel's own package, unpacked but not installed, so that no initramfs is generated for nobody.
+# Runs in the new root. Headers first: they depend on the suite's current kernel. Then the package of that
+# kernel, unpacked but not installed, so that no initramfs is generated.
 UNPACK_KERNEL = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
@@ -79,7 +79,7 @@ def say(text):
 
 
 def sites():
-    """What apt on this machine calls the archive and the security archive."""
+    """Return the URLs of the archive and the security archive in this machine's apt."""
     codename = platform.freedesktop_os_release()["VERSION_CODENAME"]
     listed = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(RELEASE) $(SITE)", "Created-By: Packages"],
@@ -91,7 +91,7 @@ def sites():
 
 
 def apt_options():
-    """Proxies and clock checks of this machine's apt, for the apt inside the root."""
+    """Return proxy and date settings of this machine's apt, for the apt inside the root."""
     dump = subprocess.run(["apt-config", "dump"], check=True, text=True, capture_output=True).stdout
     wanted = ("Acquire::http::Proxy ", "Acquire::https::Proxy ", "Acquire::Check-Valid-Until ",
               "Acquire::Check-Date ", "Acquire::Retries ")
@@ -110,7 +110,7 @@ def sources(suite, extra):
 
 @contextlib.contextmanager
 def locked(path):
-    """One maker at a time: two runs that want the same entry do not make it twice."""
+    """Hold a lock, so that two runs do not build the same entry twice."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -122,7 +122,7 @@ def remove(path):
 
 
 def run_quietly(command, log, what):
-    """Run a long command with its output in a file and a line a few seconds apart to show that it lives."""
+    """Run a long command with its output in a file; print a line every ten seconds."""
     start = time.monotonic()
     with open(log, "wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
@@ -145,15 +145,15 @@ def recipe_key(*parts):
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
-# The system's programs: mmdebstrap starts a python for each package, and what a user's PATH has in its place may be slow to start.
+# Only the system's programs: mmdebstrap starts python for each package, and another python in a user's PATH may be slow to start.
 PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
-# What it mounts and starts is gone with it, however it ends.
+# Mounts and processes of the command end with it.
 APART = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
 
 def make(name, suite, extra, packages, script):
-    """The directory of the root with this recipe, made if it is not there; script runs in the new root."""
+    """Return the directory of the root with this recipe; build it if it does not exist. script runs in the new root."""
     directory = cache_dir() / "roots" / f"{name}-{recipe_key(suite, extra, packages, script)}"
     with locked(beside(directory, ".lock")):
         if directory.is_dir():
@@ -175,8 +175,8 @@ def make(name, suite, extra, packages, script):
 
 
 def root(kernel):
-    """The directory of the root for a kernel: one of SUITES, or a flavour of it, with its headers, compiler and DKMS, or "-clang"
-    with that beside; or one of debug.KERNELS; or "arm64"."""
+    """Return the root for a kernel: one of SUITES, optionally with "-" and a flavour, or with "-clang" for a root that also has clang;
+    or one of debug.KERNELS; or "arm64"."""
     if kernel == "arm64":
         return make(kernel, *SUITES[arm64.KERNEL], arm64.PACKAGES, arm64.UNPACK)
     if kernel in debug.KERNELS:
@@ -190,7 +190,7 @@ def root(kernel):
 
 
 def image(directory):
-    """A file system image with what is in a root, made once."""
+    """Return a file system image of a root; build it once."""
     file = beside(directory, ".ext4")
     with locked(beside(directory, ".ext4.lock")):
         if not file.exists():
@@ -202,16 +202,16 @@ def image(directory):
     return file
 
 
-# What a packed kernel begins with, and who unpacks it.
+# First bytes of a packed kernel: program that unpacks it.
 UNPACKERS = {b"\xfd7zXZ\0": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 
 
 def kernel_image(directory, version, firmware=False):
-    """What to boot of a root: its kernel, unpacked, once. An emulator takes seconds for it each time; but firmware that has to
-    start it, or to wake it up, knows a packed one only.
+    """Return the kernel image of a root to boot. It is unpacked once, because an emulator takes seconds to unpack it at each boot. For
+    firmware, which starts only a packed kernel, return the packed one.
 
-    Where the payload is says Documentation/arch/x86/boot.rst; its last word is how long it has to become. What is packed in
-    another way, or not at all, is left as it is.
+    Documentation/arch/x86/boot.rst defines the offset of the payload; its last word is the unpacked length. An image that is packed
+    in another way, or not at all, is returned unchanged.
     """
     packed = directory / "boot" / f"vmlinuz-{version}"
     content = packed.read_bytes()
@@ -226,7 +226,7 @@ def kernel_image(directory, version, firmware=False):
         if not file.exists():
             kernel = subprocess.run([tool, "-dc"], input=payload, check=True, capture_output=True).stdout
             if len(kernel) != int.from_bytes(content[offset + length - 4:offset + length], "little"):
-                raise RuntimeError(f"{packed} is not what it says")
+                raise RuntimeError(f"{packed}: the unpacked length is not the one in its header")
             partial = beside(file, ".partial")
             partial.write_bytes(kernel)
             os.rename(partial, file)
@@ -237,7 +237,7 @@ def release(kernel):
     return (root(kernel) / "kernel-release").read_text(encoding="ascii").strip()
 
 
-# A root under a layer that is gone afterwards, with /proc for the tools that look, and a directory of ours.
+# A root below a temporary overlay, with /proc and with the shared directory at /share.
 ASIDE = """mount -t tmpfs tmpfs /mnt && mkdir /mnt/new /mnt/work /mnt/root &&
 mount -t overlay -o "lowerdir=$0,upperdir=/mnt/new,workdir=/mnt/work" overlay /mnt/root && mount -t proc proc /mnt/root/proc &&
 mkdir /mnt/root/share && mount --bind "$SHARE" /mnt/root/share && exec chroot /mnt/root "$@"
@@ -245,19 +245,19 @@ mkdir /mnt/root/share && mount --bind "$SHARE" /mnt/root/share && exec chroot /m
 
 
 def inside(directory, script, *arguments, share):
-    """The command that runs a shell script inside a root. What it changes is forgotten, but for /share, which is this directory."""
+    """Return the command that runs a shell script inside a root. Its changes are discarded, except in /share (the directory share)."""
     return as_root(["env", f"SHARE={share}", *APART, "sh", "-c", ASIDE, str(directory), "sh", "-euc", script, "sh", *arguments])
 
 
 def in_root(directory, script, *arguments, share, **options):
-    """Run a shell script inside a root to its end."""
+    """Run a shell script inside a root and wait for it."""
     return subprocess.run(inside(directory, script, *arguments, share=share), check=False, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
 
 
 @contextlib.contextmanager
 def sharing():
-    """A directory to share with a root, for as long as it is needed."""
+    """Create a directory to share with a root; remove it afterwards."""
     share = pathlib.Path(tempfile.mkdtemp(prefix="sched-tick-share-"))
     try:
         yield share
@@ -265,7 +265,7 @@ def sharing():
         remove(share)
 
 
-# What a kernel tree brings to check a module with: checkpatch.pl, kernel-doc, the coccinelle scripts.
+# Checks from the kernel tree: checkpatch.pl, kernel-doc, the coccinelle scripts.
 FETCH_SCRIPTS = """
 cd /share
 apt-get update -q
@@ -291,7 +291,7 @@ rm prometheus-node-exporter_*.deb
 
 
 def fetched(name, script, what):
-    """A directory that a script, run in the reference root, leaves in /share/out, kept."""
+    """Return the directory that a script in the reference root wrote to /share/out; run it once."""
     directory = cache_dir() / f"{name}-{recipe_key(script)}"
     with locked(beside(directory, ".lock")):
         if directory.is_dir():
@@ -303,17 +303,17 @@ def fetched(name, script, what):
         partial.mkdir()
         done = in_root(base, script, share=partial)
         if done.returncode:
-            raise RuntimeError(f"{what} can't be had:\n{done.stdout}")
+            raise RuntimeError(f"could not fetch {what}:\n{done.stdout}")
         subprocess.run(as_root(["mv", str(partial / "out"), str(directory)]), check=True)
         remove(partial)
     return directory
 
 
 def kernel_scripts():
-    """The directory scripts/ of a kernel's source."""
+    """Return the directory scripts/ of the kernel source."""
     return fetched("scripts", FETCH_SCRIPTS, "the kernel's own checks")
 
 
 def node_exporter():
-    """The program."""
+    """Return the path of the node exporter."""
     return fetched("exporter", FETCH_EXPORTER, "the node exporter") / "node_exporter"

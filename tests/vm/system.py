@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A booted Debian system: systemd, udev and what an administrator would look with, from a disk of its own.
+"""A booted Debian system with systemd, udev and an administrator's tools, on a disk of its own.
 
-The job comes on a second disk, as a tar archive; a unit unpacks and runs it once the system is up, and gives
+The job is a tar archive on a second disk. A unit unpacks and runs it once the system is up, and prints
 the verdict as /init does in the small machine.
 """
 
@@ -12,18 +12,18 @@ import tarfile
 import rootfs
 import vm
 
-# What the tool needs; who reads what it writes.
+# The tool's dependencies, and the node exporter that reads its output.
 PACKAGES = ["curl", "e2fsprogs", "initramfs-tools", "iproute2", "kmod", "libinih1", "libsmartcols1",
             "prometheus-node-exporter", "systemd-sysv", "udev"]
-# What an administrator would look with.
+# Tools of an administrator.
 MORE = {rootfs.REFERENCE: ["bpftrace", "linux-perf", "prometheus"]}
 
-# Debian's own way to test a package on the machine it is installed on, and what the tests for DKMS ask for.
+# autopkgtest, and the dependencies of its DKMS test.
 TESTING = ["autodep8", "autopkgtest", "dctrl-tools", "dkms", "dpkg-dev", "efitools", "linux-doc", "linux-headers-amd64", "openssl"]
 
 UEFI = "/usr/share/OVMF"
 
-# The package managers of RPM's world, by suite. Their database is empty: a package of ours says what Debian's has installed.
+# dnf, by suite. Its RPM database is empty: a package built here provides what Debian's packages have installed.
 DNF = {"bookworm": ["dnf"], "trixie": ["dnf"], "forky": ["createrepo-c", "dnf5", "mount"]}
 RPM = """
 apt-get install --yes --no-install-recommends linux-headers-%(release)s linux-image-%(other)s linux-headers-%(other)s
@@ -34,7 +34,7 @@ cat > debian.spec <<'END'
 Name: debian
 Version: 1
 Release: 1
-Summary: What is there
+Summary: Installed by Debian's packages
 License: none
 BuildArch: noarch
 Provides: /bin/sh
@@ -50,13 +50,13 @@ rpm -i rpm/RPMS/noarch/debian-1-1.noarch.rpm
 rm -r provides debian.spec rpm
 """
 
-# What a machine has that DKMS builds modules on.
+# Kernel headers for DKMS.
 HEADERS = """
 apt-get install --yes --no-install-recommends linux-headers-%(release)s
 apt-get clean
 """
 
-# The oldest kernel of the same series that the archive has, and what apt needs to go to the newest of each flavour, at hand.
+# The oldest kernel of the same series in the archive; and the packages of the newest kernel of each flavour, downloaded.
 OLDER = """
 older=$(apt-cache search --names-only '^linux-image-6[.]1[.]0-[0-9]+-amd64$' | cut -d ' ' -f 1 | sort -V | head -n 1)
 older=${older#linux-image-}
@@ -83,7 +83,7 @@ echo /dev/vda / ext4 defaults 0 1 > /etc/fstab
 echo debian > /etc/hostname
 cat > /etc/systemd/system/job.service <<'END'
 [Unit]
-Description=What this machine was booted for
+Description=Job of this machine
 After=multi-user.target
 [Service]
 Type=idle
@@ -95,7 +95,7 @@ WantedBy=graphical.target
 END
 systemctl enable job.service
 systemctl mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
-# Started by who needs them.
+# Tests start these themselves.
 systemctl disable prometheus-node-exporter.service
 if [ -e /usr/bin/prometheus ]; then systemctl disable prometheus.service; fi
 """
@@ -104,7 +104,7 @@ INIT = """
 cd /run/job
 . ./job.env
 stty -F /dev/ttyS1 raw -echo
-# The report is a terminal: perf would wait for someone to leaf through it.
+# The report is a terminal: perf would start a pager and wait.
 export PAGER=cat
 verdict=fail
 sh ./job && verdict=pass
@@ -115,10 +115,10 @@ poweroff -f
 
 
 def directory(kernel, kind="system"):
-    """The root that a system with a kernel boots from.
+    """Return the root of a system with a kernel.
 
-    system: to look at a module that was built elsewhere. building: DKMS and the kernel's headers. testing: the same, and
-    what Debian tests its packages with. rpm: dnf, and a second kernel. upgrade: an older kernel, and packages of this one.
+    system: for a module that was built elsewhere. building: with DKMS and kernel headers. testing: the same, with
+    autopkgtest. rpm: with dnf and a second kernel. upgrade: an older kernel, and the packages of this one.
     """
     suite, extra = rootfs.SUITES[kernel]
     newest = {"release": rootfs.release(kernel)}
@@ -137,17 +137,17 @@ def directory(kernel, kind="system"):
 
 
 def kernels(root):
-    """Those of a root, by name."""
+    """Return the names of the kernels in a root."""
     return sorted(path.name for path in (root / "lib" / "modules").iterdir())
 
 
 class System(vm.Machine):
-    """A Debian system with a kernel of rootfs.SUITES; boot() as often as wanted, with files for the job. What it
-    changes is forgotten, unless it has a disk of its own, which is made then and kept from boot to boot; with has_loader
-    that disk also says which kernel is booted, and with UEFI's variables in a file of their own the firmware is UEFI.
+    """A Debian system with a kernel of rootfs.SUITES. boot() may be called repeatedly, with files for the job.
 
-    In the mode "sleep", with one CPU: tracing patches the kernel's text, which QEMU's threads do not always survive
-    with two.
+    Changes are discarded after each boot, unless disk names a file: that disk is created and kept from boot to boot. With has_loader
+    the boot loader on it chooses the kernel. With variables, a file of UEFI variables, the firmware is UEFI.
+
+    The default mode "sleep" has one CPU: tracing patches the kernel's text, which can hang QEMU with two.
     """
 
     def __init__(self, kernel, files, mode="sleep", nic="none", kind="system", disk=None, variables=None):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The same tests on another architecture: module and tests built by a cross compiler, QEMU's virt machine."""
+"""The in-machine tests on arm64: module and tests built by a cross compiler, QEMU's virt machine."""
 
 import pytest
 
@@ -20,7 +20,7 @@ cp "$1"/src/*.ko /share/beside/kernel/modules/*.ko /share/out
 
 
 class Machine(vm.Machine):
-    """One of that architecture."""
+    """An arm64 machine."""
 
     def __init__(self, mode, files):
         super().__init__("arm64", mode, files["sched_tick.ko"], files)
@@ -28,7 +28,7 @@ class Machine(vm.Machine):
 
     def _command(self, directory, report="stdio,id=report", options=""):
         command = super()._command(directory, report, options)
-        # Its first serial port is the board's own, the second is to be plugged in.
+        # The board has one serial port; the second is a PCI device.
         first = command.index("chardev:report") - 1
         command[first:first + 2] = ["-device", "pci-serial,chardev=report"]
         words = command[-1].replace("console=ttyS0", "console=ttyAMA0")
@@ -43,13 +43,13 @@ def _built():
 
 
 def test_builds_without_a_warning(built):
-    """W=1."""
+    """The module builds with W=1 without a warning."""
     assert "ticker.o" in built[1] and not test_kernels.warnings_of(built[1])
 
 
 @pytest.mark.parametrize("run", ["races", "virtual", "torture"])
 def test_in_machine(built, run, pytestconfig):
-    """As on x86."""
+    """The tests of a run pass and the log has no warning."""
     run = test_kernels.RUNS[run]
     job = f"export SCHED_TICK_EFFORT={effort(pytestconfig, 10)}\n/ktest {' '.join(run.tests)}\n"
     result = Machine(run.mode, built[0]).boot(job, timeout=3600, label=f"{run.mode}-{run.tests[0]}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The module on kernels that check whoever runs in them; and every allocation failed once."""
+"""The module on debug kernels, with every allocation failed once."""
 
 import base64
 import dataclasses
@@ -16,12 +16,12 @@ from conftest import TOP, effort, some_of
 
 pytestmark = pytest.mark.scope("test")
 
-# Leaks are found only by looking: twice, for what is younger than five seconds or changed since is left out. It takes locks
-# hundreds of thousands of times, which are not ours to prove right.
+# kmemleak scans twice, because it leaves out objects that are younger than five seconds or have changed. lockdep is off during the
+# scan, which takes locks of the kernel hundreds of thousands of times.
 JOB = """
 mount -t debugfs debugfs /sys/kernel/debug
 leaks=/sys/kernel/debug/kmemleak
-# Not now and then by itself, which takes a CPU for minutes.
+# No automatic scans: each takes a CPU for minutes.
 if [ -e "$leaks" ]; then echo scan=off > "$leaks"; echo clear > "$leaks"; fi
 export SCHED_TICK_EFFORT={effort} SCHED_TICK_PATIENCE={patience}
 /ktest {tests}
@@ -52,8 +52,8 @@ cat /sys/kernel/debug/kunit/sched_tick/results
 rmmod sched_tick_kunit
 """
 
-# What is done thousands of times takes hours there: so much of it in `make test`, and in `make test-long`, in per cent. The cycles
-# are done in full, by themselves.
+# Share of what is repeated thousands of times, in per cent, in `make test` and in `make test-long`: in full it takes hours on a debug
+# kernel. The load/unload cycles have a boot of their own, in full.
 SUITE = (2, 10)
 OTHERS = (4, 100)
 RACES = test_kernels.RUNS["races"]
@@ -61,61 +61,61 @@ RUNS = {
     "suite": RACES._replace(tests=RACES.tests + test_kernels.RUNS["torture"].tests),
     "cycles": test_kernels.Run("races", ("cycles",)),
     "torture": test_kernels.RUNS["torture"],
-    # What fails is the same on one CPU.
+    # The same allocations fail on one CPU.
     "faults": test_kernels.Run("sleep", ("faults", "faults_load", "faults_export")),
     "timed": test_kernels.Run("virtual", ("trace", "stalls", "subscribe", "killed", "unsubscribed", "log_shared")),
 }
-# Which on which; the second kernel of the same source only differs in when objects are released.
+# Which run on which kernel. release differs from memory only in when objects are released.
 ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
       ("release", "suite"), ("release", "torture"), *((checker, "cycles") for checker in debug.KERNELS)]
-# The suite has half a minute of torture, too.
+# Runs for `make test-long` only. The suite contains half a minute of torture.
 LONG = [(checker, run) for checker, run in ON if checker == "release" or run in ("cycles", "timed")
         or (checker, run) in (("memory", "torture"), ("races", "suite"))]
 
 
 def on(checker, run, *values):
-    """A run on a debug kernel, as a parameter."""
+    """Return a run on a debug kernel as a parameter."""
     return pytest.param(checker, run, *values, marks=[pytest.mark.scope("long")] if (checker, run) in LONG else [])
 
 
-# What the kernel itself has to say when it is refused memory: it can't describe our events to tracers, or it counts its pages.
+# Messages of the kernel itself after a failed allocation: it cannot describe our events to tracers, or it prints its page counts.
 EXCUSES = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     r"^-+\[ cut here \]-+\nWARNING: [^\n]* at kernel/trace/trace_events\.c:.*?^---\[ end trace [^\n]*\n",
     r"^[^\n]*: (?:vmalloc error|page allocation failure): .*?^\d+ pages reserved\n",
 )]
-# And once, when all of its states of hotplug are taken; we may not be who takes them.
+# Its warning, once, when all hotplug states are taken, as the test tick_crowd does.
 CROWDED = re.compile(r"^-+\[ cut here \]-+\nNo more dynamic states available for CPU hotplug\n.*?^---\[ end trace [^\n]*\n",
                      re.MULTILINE | re.DOTALL)
 RACE = re.compile(r"^=+\nBUG: KCSAN: (.*?)\n.*?^=+\n", re.MULTILINE | re.DOTALL)
 
 
-def less_races_of_others(console):
-    """The log without those where neither side is a function of ours: the kernel has some of its own."""
+def without_races_of_others(console):
+    """Remove the KCSAN reports in which no function of this module takes part: the kernel has data races of its own."""
     ours = {name for path in (TOP / "src").glob("*.c") for name in re.findall(r"\b((?:sched_)?ticker_\w+)\(", path.read_text("ascii"))}
     return RACE.sub(lambda race: race.group() if ours & set(re.findall(r"\w+", race.group(1))) else "", console)
 
 
 @dataclasses.dataclass
 class Checked(vm.Result):
-    """What such a kernel brought back, beside the report of the tests."""
-    after: str      # what KUnit said
-    leaks: str      # what kmemleak said
-    counts: dict    # what gcov counted, by file name
+    """The result of a boot of a debug kernel."""
+    after: str      # output of KUnit
+    leaks: str      # output of kmemleak
+    counts: dict    # counts of gcov, by file name
 
 
 def boot_debug(checker, files, run, share, label):
-    """What comes of in-machine tests on a debug kernel with these modules."""
+    """Boot a debug kernel with these modules and run in-machine tests."""
     modules = {name: content for name, content in files.items() if name.endswith(".ko")}
     machine = vm.Machine(checker, run.mode, files["sched_tick.ko"], modules | vm.tool())
-    # What is not there need not be searched for leaks.
+    # Less memory to scan for leaks.
     machine.memory = "512M"
     faults = run.tests[0].startswith("faults")
-    # What is released late makes each unload wait.
+    # Late releases make each unload wait.
     patience = 3 if checker == "release" else 1
     job = JOB.format(effort=share, patience=patience, tests=" ".join(run.tests), after=KUNIT if faults else "")
-    # What is excused may not end it.
+    # Warnings that are excused must not end the run.
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
-    # KASAN sees what a poisoned slab shows, and sooner. What kmalloc() gives can be told from the rest, and failed alone.
+    # KASAN finds what poisoned slabs would, and sooner. The flag A on kmalloc-* lets the tests fail allocations by kmalloc() alone.
     options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * (checker != "races")
     result = machine.boot(job, timeout=9000, options=" ".join(options), label=label)
     console = result.console.replace("\r", "")
@@ -123,12 +123,12 @@ def boot_debug(checker, files, run, share, label):
         for excuse in EXCUSES:
             console = excuse.sub("", console)
         console = CROWDED.sub("", console, count=1)
-    console = less_races_of_others(console)
-    told = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL))
+    console = without_races_of_others(console)
+    sections = dict(re.findall(r"^--- (\w+)\n(.*?)(?=^--- )", result.report, re.MULTILINE | re.DOTALL))
     counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
               for path, text in re.findall(r"^--- counts (\S+/src/\S+)\n([^-]*)", result.report, re.MULTILINE)}
-    return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict, told.get("after", ""),
-                   told.get("leaks", "" if checker == "races" else "nobody looked"), counts)
+    return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict,
+                   sections.get("after", ""), sections.get("leaks", "" if checker == "races" else "no scan"), counts)
 
 
 @pytest.fixture(scope="module", name="booted")
@@ -142,13 +142,13 @@ def _booted(once, pytestconfig):
 
 @pytest.mark.parametrize("checker,run,name", [on(checker, run, name) for checker, run in ON for name in RUNS[run].tests])
 def test_in_machine(booted, checker, run, name):
-    """As on other kernels."""
+    """One in-machine test passes on a debug kernel."""
     test_kernels.check_case(booted(checker, run), name)
 
 
 @pytest.mark.parametrize("checker,run", [on(*each) for each in ON])
 def test_nothing_is_reported(booted, checker, run):
-    """Neither in the log nor as a leak."""
+    """The kernel log has no report and kmemleak finds no leak."""
     result = booted(checker, run)
     assert result.green, result.explain()
     assert not result.leaks, result.leaks
@@ -156,13 +156,13 @@ def test_nothing_is_reported(booted, checker, run):
 
 @pytest.mark.parametrize("checker,run", [("memory", "faults")])
 def test_kunit(booted, checker, run):
-    """The suite of src/kunit.c, in a kernel."""
-    told = booted(checker, run).after
-    cases = re.findall(r"^ *(ok|not ok) \d+ -? ?(\w+)", told, re.MULTILINE)
-    assert len(cases) > 10 and all(word == "ok" for word, _ in cases), told
+    """The KUnit suite of src/kunit.c passes in a kernel."""
+    output = booted(checker, run).after
+    cases = re.findall(r"^ *(ok|not ok) \d+ -? ?(\w+)", output, re.MULTILINE)
+    assert len(cases) > 10 and all(word == "ok" for word, _ in cases), output
 
 
-# Bugs put in on purpose that only such a kernel sees at once: where, what it was, what it is, who meets it, and what is then said.
+# Bugs put in on purpose that a debug kernel reports at once: (kernel, file, right code, wrong code, test that fails, report).
 MUTANTS = {
     "put_before_del": ("memory", "ticker.c", "\tkobject_del(&ticker->kobj);\n", "\tkobject_put(&ticker->kobj);\n"
                        "\tkobject_del(&ticker->kobj);\n", "modes", "BUG: KASAN"),
@@ -184,7 +184,7 @@ MUTANTS = {
                               "sleeping function called from invalid context"),
     "runs_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"UBSAN: array-index-out-of-bounds in .*place|BUG: KASAN: \S+ in __queue_work|"
-                           r"not ok \d+ [1-9]\d* of \d+ times something moved"),
+                           r"not ok \d+ no count changes after a write of 0 to enabled"),
     "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
                           "BUG: KASAN"),
     "frees_a_referenced_item": ("memory", "configfs.c", "\tticker_configfs_count--;\n\tconfig_item_put(item);\n",
@@ -197,35 +197,35 @@ MUTANTS = {
     "unloads_before_the_release": ("release", "ticker.c", "\twait_for_completion(&ticker_all_released);\n", "\treturn;\n", "cycles",
                                   "refcount_t: underflow|unable to handle page fault"),
 }
-# That their means are at work is seen each time.
+# Two in every `make test`, which show that KASAN and KCSAN work.
 ALWAYS = ("put_before_del", "unlocked_read")
 
 
 @pytest.mark.parametrize("name", some_of(MUTANTS, ALWAYS))
-def test_a_broken_module_is_found_out(name, tmp_path):
-    """The module with a bug put in on purpose."""
-    checker, file, right, wrong, test, said = MUTANTS[name]
+def test_broken_module_is_reported(name, tmp_path):
+    """A bug put in on purpose is reported by the debug kernel."""
+    checker, file, right, wrong, test, report = MUTANTS[name]
     vm.copy_mutated(tmp_path, file, right, wrong)
     run = test_kernels.Run("races", (test,))
-    # The module loader waits for objects of its own that are released late, too: it takes some unloads until ours are later.
+    # The module loader waits for its own late releases, too: it takes several unloads until ours come later than these.
     share = 100 if checker == "release" else 10
     result = boot_debug(checker, vm.build_debug(checker, tmp_path), run, share, f"mutant-{name}")
-    assert re.search(said, "\n".join([result.console, result.report, result.leaks])), result.explain()
+    assert re.search(report, "\n".join([result.console, result.report, result.leaks])), result.explain()
 
 
 def excused():
-    """What docs/testing.md lists as not reached: {(file, line of its source)}."""
+    """Return the lines that docs/testing.md lists as not reached: {(file, source line)}."""
     text = (TOP / "docs" / "testing.md").read_text("utf-8")
     return set(re.findall(r"^\| `(\w+\.[ch])` \| `([^`]+)` \|", text, re.MULTILINE))
 
 
 def source_line(file, number):
-    """As excused() has it."""
+    """Return a line of a source file, without indentation."""
     return (TOP / "src" / file).read_text("ascii").splitlines()[number - 1].strip()
 
 
-def test_what_is_not_reached_is_there():
-    """Every line that is excused is one of the source, still."""
+def test_excused_lines_exist():
+    """Every excused line is in the source."""
     assert excused()
     for file, line in excused():
         assert line in map(str.strip, (TOP / "src" / file).read_text("ascii").splitlines()), (file, line)
@@ -233,10 +233,10 @@ def test_what_is_not_reached_is_there():
 
 @pytest.mark.scope("long")
 def test_coverage(pytestconfig):
-    """Every line is reached, but for those that docs/testing.md lists, and 95 % of the branches."""
+    """The tests reach every line except those that docs/testing.md lists, and 95 % of the branches."""
     files = vm.build_debug("memory", options=vm.COUNTED)
     counts = []
-    # Of failed allocations all, for each is a branch; a reader's do not depend on who it is.
+    # Every failed allocation, because each is a branch. The export is left out: it reads files as any reader does.
     faults = RUNS["faults"]._replace(tests=("faults", "faults_load"))
     for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (faults, 100), (RUNS["timed"], 100)):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)

@@ -28,7 +28,7 @@ found
 
 @pytest.mark.one_kernel
 def test_install_and_uninstall(kernel, tmp_path):
-    """Built and filed by DKMS, also when it was there before; taken away without a trace."""
+    """make install builds and installs by DKMS, also a second time; make uninstall leaves no file."""
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP, check=True,
                              capture_output=True).stdout
     subprocess.run(["xargs", "-0", "cp", "--no-dereference", "--parents", "-t", str(tmp_path)], cwd=TOP, input=tracked, check=True)

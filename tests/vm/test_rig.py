@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rig itself: what must turn a run red does."""
+"""Tests of the rig itself: every kind of failure fails a run."""
 
 import re
 import struct
@@ -7,10 +7,10 @@ import subprocess
 
 import pytest
 
-import claims
 import debug
 import klog
 import rootfs
+import summary
 import test_debug
 import vm
 from conftest import REFERENCE, TOP, some_of
@@ -57,33 +57,33 @@ GOOD = [
 
 @pytest.mark.parametrize("line", BAD)
 def test_log_search_finds(line):
-    """Each of the things a kernel says when it is hurt."""
+    """Each kind of error report in a kernel log is found."""
     assert klog.bad_lines(BOOT + line + "\r\n") == [line]
 
 
 @pytest.mark.parametrize("line", GOOD)
 def test_log_search_lets_pass(line):
-    """What an ordinary boot with our module prints."""
+    """Lines of an ordinary boot with the module are accepted."""
     assert not klog.bad_lines(BOOT + line + "\n")
 
 
 @pytest.mark.parametrize("functions,found", [
     ("ticker_read_snapshot / ticker_work_fn", True), ("__hrtimer_run_queues / ticker_halt", True),
     ("set_nlink / set_nlink", False), ("tick_nohz_stop_tick / tick_sched_do_timer", False)])
-def test_races_of_others_are_not_ours(functions, found):
-    """And ours are."""
+def test_only_our_races_are_kept(functions, found):
+    """A KCSAN report counts only if one of our functions takes part."""
     report = f"{'=' * 66}\nBUG: KCSAN: data-race in {functions}\n\nwrite to 0xffff88800304c008\n{'=' * 66}\n"
-    assert bool(klog.bad_lines(BOOT + test_debug.less_races_of_others(report))) == found
+    assert bool(klog.bad_lines(BOOT + test_debug.without_races_of_others(report))) == found
 
 
-def test_no_log_is_no_clean_log():
-    """A search that had nothing to search did not find it clean."""
+def test_missing_log_is_a_failure():
+    """An empty or foreign log is reported as bad."""
     assert klog.bad_lines("")
     assert klog.bad_lines("sched_tick: all is well\n")
 
 
-def test_only_this_boot_gives_the_verdict():
-    """The word counts with this boot's number only, and a missing one is a reason."""
+def test_verdict_needs_the_number_of_this_boot():
+    """A verdict counts only with this boot's number; without one the reason is returned."""
     assert vm.verdict_of(["ok 1", "verdict 12ab pass"], "12ab", False) == "pass"
     assert vm.verdict_of(["verdict 12ab fail", ""], "12ab", False) == "fail"
     assert vm.verdict_of(["verdict 0000 pass"], "12ab", False).startswith("none")
@@ -94,8 +94,8 @@ def test_only_this_boot_gives_the_verdict():
 DIED = BOOT + "[    4.684041] sched_clock: Marking stable (4712454469, -30595445)\n[    4.694001] Oops: int3: 0000 [#1] SMP NOPTI\n"
 
 
-def test_what_the_emulator_did_is_not_what_others_did():
-    """Neither what came to /init nor what died of anything else."""
+def test_only_a_crash_of_emulation_is_excused():
+    """A crash after /init began, or for another reason, is not excused."""
     assert vm.died_of_emulation(DIED)
     assert vm.died_of_emulation(DIED.replace("Oops: int3: 0000 [#1] SMP", "int3: 0000 [#1] PREEMPT SMP KASAN"))
     assert not vm.died_of_emulation(BOOT + "[    4.600000] Run /init as init process\n" + DIED)
@@ -106,16 +106,16 @@ def test_what_the_emulator_did_is_not_what_others_did():
     ("races", [DIED, BOOT], BOOT, 1), ("races", [DIED, DIED + "again", BOOT], DIED + "again", 1),
     ("races", [BOOT, DIED], BOOT, 0), ("sleep", [DIED, BOOT], DIED, 0),
 ])
-def test_what_the_emulator_did_is_tried_once_more(mode, consoles, last, warned, monkeypatch, recwarn):
-    """And said; with one CPU it can't have been the emulator."""
+def test_crash_of_emulation_is_booted_once_more(mode, consoles, last, warned, monkeypatch, recwarn):
+    """A guest with two CPUs is booted once more with a warning; a guest with one CPU is not."""
     monkeypatch.setattr(vm.Machine, "_boot_once", lambda *_: vm.Result("", consoles.pop(0), "none: the guest died"))
     assert vm.Machine(REFERENCE, mode, b"").boot("").console == last
     assert len(recwarn) == warned
 
 
 @pytest.mark.parametrize("lacks", [0, 1])
-def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
-    """Or not at all: one that is not as long as it says leaves nothing that a later run could trust."""
+def test_kernel_is_unpacked_completely(lacks, tmp_path):
+    """A kernel of the wrong length is an error and leaves no file that a later run would use."""
     kernel, header = bytes(5000), bytearray(0x400)
     payload = subprocess.run(["xz", "-c"], input=kernel, check=True, capture_output=True).stdout
     payload += (len(kernel) + lacks).to_bytes(4, "little")
@@ -124,7 +124,7 @@ def test_a_packed_kernel_is_unpacked_whole(lacks, tmp_path):
     (directory / "boot").mkdir(parents=True)
     (directory / "boot" / "vmlinuz-1").write_bytes(header + payload)
     if lacks:
-        with pytest.raises(RuntimeError, match="not what it says"):
+        with pytest.raises(RuntimeError, match="unpacked length"):
             rootfs.kernel_image(directory, "1")
         assert not [path for path in tmp_path.iterdir() if path.is_file() and path.suffix != ".lock"]
     else:
@@ -155,25 +155,25 @@ ok 1 one
     ("KTAP version 1\n1..0\n", False),
     ("", False),
 ])
-def test_a_report_is_green_only_when_whole(report, green):
-    """A test that began and did not end, or was planned and never began, is no pass."""
+def test_incomplete_report_is_a_failure(report, green):
+    """A report passes only if every planned test ended and passed."""
     assert vm.Result(report, BOOT, "pass").green == green
     assert not vm.Result(report, BOOT, "fail").green
     assert not vm.Result(report, BOOT + BAD[0], "pass").green
 
 
-def test_claims_are_what_was_reported():
-    """Nothing that did not pass, and no bound without a trial."""
+def test_summary_counts_what_passed():
+    """The summary sums up passed results only, and gives no bound without a trial."""
     report = ("    ok 1 30 load/unload cycles at 1 ms under readers\n    not ok 1 70 load/unload cycles at 1 ms under readers\n"
-              "    # seed 17\n    ok 4 in 60 s: made 12\n")
-    assert claims.of_reports({"6.1": report, "7.3": "    ok 1 all\n"}) == [
+              "    # seed 17\n    ok 4 in 60 s: created 12\n")
+    assert summary.summarize({"6.1": report, "7.3": "    ok 1 all\n"}) == [
         "6.1: 30 load/unload cycles under traffic, 60 seconds of torture, seeds 17",
-        "in all 30 load/unload cycles under traffic, 60 seconds of torture; no cycle failed, so at 95 % confidence at most 9.50% do"]
-    assert not claims.of_reports({"6.1": "    # seed 4\n"})[1:] and not claims.of_reports({})
+        "in total 30 load/unload cycles under traffic, 60 seconds of torture; no cycle failed, so at 95 % confidence at most 9.50% do"]
+    assert not summary.summarize({"6.1": "    # seed 4\n"})[1:] and not summary.summarize({})
 
 
-# What is done to the module, which test meets it, what else the kernel is told, and what must come of it. In
-# virtual time, where the same always does.
+# Bugs put in on purpose: (file, right code, wrong code, test that fails, kernel options, verdict). In virtual time, where the result
+# is always the same.
 MUTANTS = {
     "skips_the_flush": ("tick.c", "\tticker_place_forget(ticker);\n\thrtimer_cancel(&ticker->watchdog);\n\thrtimer_cancel(&ticker->timer);\n"
               "\tif (ticker->dying) {\n\t\tcancel_delayed_work_sync(&ticker->work);\n", "\tif (ticker->dying) {\n", "settings && sleep 3",
@@ -206,34 +206,33 @@ MUTANTS = {
                        "\tWARN_ON(1);\n\tticker_destroy(ticker_default);\n\tticker_exit();\n}", "modes", "",
                        "none: the guest died"),
 }
-# One of each kind: a figure, an errno, a call into memory that is gone, and what only the log knows. The others were met once and
-# can be again.
+# One of each kind for `make test`: a wrong count, a wrong errno, a call into freed memory, and an error that only the log shows.
 ALWAYS = ("skips_a_period", "checks_no_range", "unsubscribes_without_waiting", "warns", "warns_with_panic_on_warn")
 
 
-def test_every_bug_is_in_the_table():
-    """And nothing else is."""
+def test_docs_list_every_mutant():
+    """docs/testing.md lists every bug put in on purpose, and no other."""
     table = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|:]+)", (TOP / "docs" / "testing.md").read_text("utf-8"), re.MULTILINE)))
     assert sorted(set(table) - set(debug.KERNELS)) == sorted([*MUTANTS, *test_debug.MUTANTS])
 
 
 @pytest.mark.scope("test")
 @pytest.mark.parametrize("name", some_of(MUTANTS, ALWAYS))
-def test_a_broken_module_turns_the_run_red(name, others, tmp_path):
-    """The module with a bug put in on purpose."""
+def test_broken_module_fails_the_run(name, others, tmp_path):
+    """A bug put in on purpose fails the run."""
     file, right, wrong, test, options, verdict = MUTANTS[name]
     vm.copy_mutated(tmp_path, file, right, wrong)
     machine = vm.Machine(REFERENCE, "virtual", vm.build_dkms(REFERENCE, tmp_path), others(REFERENCE))
-    # A timer in memory that was freed and poisoned kills the guest, or has it search its timers for ever: where that is an end
-    # as good as another, it is not waited for so long.
+    # A timer in freed and poisoned memory crashes the guest or makes it search its timers for ever. Where either is expected,
+    # the timeout is short.
     result = machine.boot(f"SCHED_TICK_EFFORT=10 /ktest {test}\n", timeout=90 if verdict == "none: " else 600, options=options,
                           label=f"mutant-{name}")
     assert result.verdict.startswith(verdict), result.explain()
     assert not result.green
 
 
-def test_a_guest_that_dies_turns_the_run_red(modules):
-    """However well it went until then."""
+def test_crashed_guest_fails_the_run(modules):
+    """A guest that crashes fails the run, even if its tests passed."""
     machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE))
     result = machine.boot("/ktest modes; echo c > /proc/sysrq-trigger\n", timeout=300, label="dies")
     assert "ok 1 modes" in result.report
@@ -241,8 +240,8 @@ def test_a_guest_that_dies_turns_the_run_red(modules):
     assert not result.green
 
 
-def test_a_guest_that_hangs_turns_the_run_red(modules):
-    """It is not waited for without end."""
+def test_hanging_guest_fails_the_run(modules):
+    """A guest that hangs is killed after the timeout and fails the run."""
     machine = vm.Machine(REFERENCE, "races", modules(REFERENCE))
     result = machine.boot("sleep 10000\n", timeout=20, label="hangs")
     assert result.verdict == "none: out of time"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""In a booted Debian: what udev sees of a ticker, and the commands of docs/tracing.md as they stand there."""
+"""In a booted Debian: the events of tickers that udev receives, and the commands of docs/tracing.md."""
 
 import re
 
@@ -32,7 +32,7 @@ echo 1 > enabled
 sleep 2
 echo 0 > enabled
 sleep 2
-# Late by as much as an emulator that shares its CPUs may be is no stall.
+# More than the delays of an emulator that shares its CPUs.
 echo 3000 > stall_ms
 echo 1 > enabled
 sleep 2
@@ -50,7 +50,7 @@ pgrep -l udevd
 echo "--- rule: $(cat /run/stalls)"
 """
 
-# Each command with stalls in the midst of it: again and again, for who knows how long bpftrace takes to get ready.
+# Run each command with a stall every few seconds, because bpftrace takes an unknown time to start.
 TRACING = """
 echo 3000 > /sys/kernel/sched_tick/stall_ms
 echo 0 > /sys/kernel/sched_tick/cpu
@@ -75,23 +75,23 @@ def _result(modules, others):
 
 
 def section(result, name):
-    """What the job printed under a heading."""
+    """Return what the job printed under a heading."""
     found = re.search(rf"^--- {name}\n(.*?)^--- ", result.report + "\n", re.MULTILINE | re.DOTALL)
     assert found, result.explain()
     return found.group(1)
 
 
 @pytest.mark.scope("test")
-def test_the_system_ends_well(result):
-    """Booted, worked, unloaded; and the log is silent."""
+def test_system_ends_without_a_warning(result):
+    """The job succeeds and the kernel log has no warning."""
     assert result.verdict == "pass", result.explain()
     assert not result.bad_lines, result.explain()
 
 
 def events(report, source):
-    """What udevadm monitor saw: [(action, path, event, the rest)] of our subsystem.
+    """Return the events of our subsystem that udevadm monitor printed: [(action, path, event, properties)].
 
-    An event is a SEQNUM. udev was once seen to pass each on twice, on a machine that hardly got on; why is not known.
+    Events are distinguished by SEQNUM. On an overloaded machine udev once passed on each event twice; the reason is not known.
     """
     seen = {}
     for block in report.split("\n\n"):
@@ -106,8 +106,8 @@ def events(report, source):
 
 @pytest.mark.scope("test")
 @pytest.mark.parametrize("source", ["KERNEL", "UDEV"])
-def test_udev_sees_what_happens_to_tickers(result, source):
-    """Add, change and remove, in this order and no others, as the kernel sends them and as udev passes them on."""
+def test_udev_receives_every_event(result, source):
+    """The kernel sends, and udev passes on, exactly these events of a ticker in this order."""
     seen = events(result.report, source)
     named = "/kernel/sched_tick/tickers/n"
     assert [event[:3] for event in seen if event[1] == named] == [
@@ -122,8 +122,8 @@ def test_udev_sees_what_happens_to_tickers(result, source):
 
 
 @pytest.mark.scope("test")
-def test_a_udev_rule_is_run_at_a_stall(result):
-    """As packaging will do, and administrators may."""
+def test_udev_rule_runs_at_a_stall(result):
+    """A stall runs the program of a udev rule."""
     assert "--- rule: /kernel/sched_tick/tickers/n 0" in result.report, result.explain()
 
 
@@ -142,5 +142,5 @@ EXPECTED = {
 @pytest.mark.scope("test")
 @pytest.mark.parametrize("name", RECIPES)
 def test_tracing_command(result, name):
-    """It shows what docs/tracing.md says it does."""
+    """A command of docs/tracing.md has the output that the page describes."""
     assert re.search(EXPECTED[name], section(result, name)), section(result, name)

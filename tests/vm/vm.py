@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A throw-away machine: build the module for a kernel, boot that kernel, run a job, bring back a verdict.
+"""A disposable virtual machine: build the module for a kernel, boot that kernel, run a job, return a verdict.
 
-The guest has two serial ports. The first is the kernel's console, the second the report: what the job
-prints, and as the last thing the word of /init on how it ended, with a number that only this boot was
-given. A guest that dies does not say it, and that is a failure whatever was printed before.
+The guest has two serial ports. The first is the kernel's console, the second the report: the output of the
+job and, as the last line, the verdict of /init with a number that only this boot was given. A run without
+that line, such as a crash or a hang, is a failure whatever was printed before.
 """
 
 import dataclasses
@@ -25,21 +25,20 @@ import rootfs
 TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 
-# Races: two CPUs that really run side by side. The clock is the host's, so no figure means anything.
-# Sleep: one CPU and a clock that goes on while the machine is suspended. With two, 3 of 25
-# boots did not come back from a suspend under QEMU 7.2, with no word in the log; with one, none of 24.
-# Virtual: one instruction is one nanosecond and idle time is skipped, the same on every machine.
+# races: two CPUs that run in parallel. The clock is the host's, so times must not be asserted.
+# sleep: one CPU and a clock that goes on while the machine is suspended. With two CPUs, 3 of 25
+# boots did not return from a suspend under QEMU 7.2, without a message in the log; with one, 0 of 24.
+# virtual: one instruction is one nanosecond and idle time is skipped, the same on every machine.
 MODES = {
     "races": ["-accel", "tcg,thread=multi", "-smp", "2"],
     "sleep": ["-accel", "tcg,thread=single", "-smp", "1"],
     "virtual": ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
                 "-rtc", "clock=vm,base=2026-01-01T00:00:00", "-seed", "1"],
 }
-# Pressure accounting (psi) is 600 instructions in every wake-up of anything, ours or not: off where time
-# is measured. What a stock kernel checks when it is asked to; they cost time, so not where time is measured.
-# Early in its life a kernel counts interrupts in a busy loop and panics if they are too few: an emulator that gets
-# no CPU just then is no broken timer. Unless the TSC is said to be reliable, two CPUs take the time from a device, the HPET,
-# which they queue up for.
+# Pressure accounting (psi) adds 600 instructions to every wake-up: off where time is measured. The memory checks of a
+# stock kernel are on elsewhere only, because they take time. no_timer_check: early at boot a kernel counts interrupts in
+# a busy loop and panics if there are too few, which an emulator without CPU time causes, too. tsc=reliable: otherwise two
+# CPUs read the time from the HPET, a device that they wait for.
 COMMAND_LINE = "console=ttyS0 panic=-1 oops=panic panic_on_warn=1 random.trust_cpu=on no_timer_check"
 MODE_COMMAND_LINE = {
     "races": "slub_debug=FZPU page_poison=1 init_on_free=1 hung_task_panic=1 "
@@ -51,7 +50,7 @@ MODE_COMMAND_LINE = {
 
 @dataclasses.dataclass
 class Result:
-    """What a boot brought back."""
+    """The result of a boot."""
     report: str
     console: str
     verdict: str        # "pass", "fail", or why there is none
@@ -62,31 +61,31 @@ class Result:
 
     @property
     def green(self):
-        """Everything that was planned came to a good end, the guest said so, and the log is silent."""
+        """Whether every planned test passed, the guest printed the verdict "pass", and the log has no denied line."""
         cases, planned = parse_ktap(self.report)
         return (self.verdict == "pass" and not self.bad_lines and planned == len(cases) > 0
                 and all(case.passed for case in cases.values()))
 
     def explain(self):
-        """The end of both channels, for who has to find out."""
+        """Return the failures and the end of the report and the console, for debugging."""
         failed = [line for line in self.report.splitlines() if line.lstrip().startswith("not ok ")]
-        return "\n".join([f"verdict: {self.verdict}", *failed, "--- kernel log, what is denied:", *self.bad_lines,
+        return "\n".join([f"verdict: {self.verdict}", *failed, "--- kernel log, denied lines:", *self.bad_lines,
                           "--- report:", *self.report.splitlines()[-40:],
                           "--- console:", *self.console.splitlines()[-40:]])
 
 
 def version():
-    """The version in dkms.conf."""
+    """Return the version in dkms.conf."""
     for line in (TOP / "dkms.conf").read_text(encoding="ascii").splitlines():
         if line.startswith("PACKAGE_VERSION="):
             return line.split('"')[1]
-    raise RuntimeError("dkms.conf names no PACKAGE_VERSION")
+    raise RuntimeError("dkms.conf has no PACKAGE_VERSION")
 
 
 def with_sources(kernel, source, script, *arguments, beside=None):
-    """Run a script in a kernel's root after `make install-source` into it ($1 is where); returns what it printed.
+    """Run a script in a kernel's root after `make install-source` into it ($1 is the directory).
 
-    A directory that is given as beside is there as /share/beside, and what the script leaves in /share/out is returned.
+    The directory beside is available as /share/beside. Return the finished process, and the files in /share/out by name.
     """
     with rootfs.sharing() as share:
         subprocess.run(["make", "--silent", "-C", str(source), f"DESTDIR={share}/installed", "install-source"], check=True)
@@ -112,8 +111,8 @@ WARNINGS = """
 make -C "/lib/modules/$2/build" M="$1/src" W=1 modules
 """
 
-# No suite has a sparse that is up to the headers of 7.x, and those headers lack the script that would find
-# out. What it can't parse there is spelled in older words for it; static assertions are gcc's business.
+# No suite has a sparse that supports the headers of 7.x, and those headers lack the script that checks
+# for it. Newer syntax is defined away; gcc checks static assertions.
 SPARSE = """
 tree=$(sed -nE 's,^include (.*)/Makefile$,\\1,p' "/lib/modules/$2/build/Makefile")
 if grep -q checker-valid.sh "$tree/Makefile" && ! test -e "$tree/scripts/checker-valid.sh"; then
@@ -126,22 +125,22 @@ make -C "/lib/modules/$2/build" M="$1/src" C=2 \\
 
 
 def build_dkms(kernel, source=TOP):
-    """Build the module as DKMS does where the package is installed; returns the module."""
+    """Build the module by DKMS as an installed package does; return the module."""
     done, files = with_sources(kernel, source, DKMS)
     if done.returncode or not files:
-        raise RuntimeError(f"DKMS did not build for Linux {kernel}:\n{done.stdout}")
+        raise RuntimeError(f"DKMS failed to build for Linux {kernel}:\n{done.stdout}")
     return _unpacked(*files.popitem())
 
 
 def build_log(kernel, script=WARNINGS, source=TOP):
-    """Build with every warning on; returns what make said."""
+    """Build with every warning on; return the output of make."""
     done, _ = with_sources(kernel, source, script)
     if done.returncode:
         raise RuntimeError(f"make W=1 failed for Linux {kernel}:\n{done.stdout}")
     return done.stdout
 
 
-# As anybody else's module would be built: docs/subscribe.md.
+# Build as docs/subscribe.md describes.
 OTHERS = BUILD_DKMS + """
 symbols="/var/lib/dkms/sched_tick/$3/$2/$(uname -m)/module/Module.symvers"
 if ! test -e "$symbols"; then
@@ -156,10 +155,10 @@ cp /share/beside/*.ko /share/out
 
 
 def build_others(kernel):
-    """Build tests/kernel/modules against the symbols that ours exports; returns them by file name, and make's words."""
+    """Build tests/kernel/modules against the exported symbols; return the modules by file name, and the output of make."""
     done, files = with_sources(kernel, TOP, OTHERS, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
-        raise RuntimeError(f"modules that use ours do not build for Linux {kernel}:\n{done.stdout}")
+        raise RuntimeError(f"tests/kernel/modules do not build for Linux {kernel}:\n{done.stdout}")
     return files, done.stdout
 
 
@@ -170,15 +169,15 @@ cp /share/beside/*.ko /share/out
 
 
 def build_peers(kernel):
-    """Build tests/bench/modules; returns them by file name."""
+    """Build tests/bench/modules; return the modules by file name."""
     done, files = with_sources(kernel, TOP, PEERS, beside=TOP / "tests" / "bench" / "modules")
     if done.returncode:
-        raise RuntimeError(f"peers do not build for Linux {kernel}:\n{done.stdout}")
+        raise RuntimeError(f"tests/bench/modules do not build for Linux {kernel}:\n{done.stdout}")
     return files
 
 
-# By a compiler that the kernel was not built by, with gcc's options: as clang calls them, or without. objtool misses what they do.
-# Of a CPU's own variables as an address space clang makes something else (a preempt_disable() that is none): only gcc is to do that.
+# Build with clang for a kernel that gcc built: gcc's options are translated or dropped; objtool then warns about their effects.
+# clang miscompiles per-CPU variables in a named address space (preempt_disable() has no effect): that feature is turned off.
 CLANG = r"""
 zeroes=-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang
 clang "$zeroes" -x c -c /dev/null -o /dev/null 2> /dev/null || zeroes=
@@ -210,14 +209,14 @@ cp "$1"/src/*.ko /share/beside/*.ko /share/out
 
 
 def build_clang(kernel):
-    """All modules by clang, by file name, and make's words."""
+    """Build all modules by clang; return them by file name, and the output of make."""
     done, files = with_sources(kernel, TOP, CLANG, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
-        raise RuntimeError(f"clang does not build for Linux {kernel}:\n{done.stdout}")
+        raise RuntimeError(f"clang failed to build for Linux {kernel}:\n{done.stdout}")
     return files, done.stdout
 
 
-# A debug kernel has no DKMS. Where lines that ran are counted, what maps the counts to lines comes beside the modules.
+# The root of a debug kernel has no DKMS. For coverage, the .gcno files that map counts to lines are copied, too.
 DEBUG = """
 make -C "/lib/modules/$2/build" M="$1/src" SCHED_TICK_KUNIT=m $4 modules
 make -C "/lib/modules/$2/build" M=/share/beside UBSAN_SANITIZE=y ccflags-y=-I"$1/src" KBUILD_EXTRA_SYMBOLS="$1/src/Module.symvers" modules
@@ -227,12 +226,12 @@ find "$1/src" -name '*.gcno' -exec cp -t /share/out {} +
 
 
 CHECKED = "UBSAN_SANITIZE=y"
-# Not a branch for each of UBSAN's checks, nor one more for each copy of a function in others.
+# Without UBSAN and inlining, which add branches.
 COUNTED = "GCOV_PROFILE=y UBSAN_SANITIZE=n KCFLAGS=-fno-inline"
 
 
 def build_debug(kernel, source=TOP, options=CHECKED):
-    """All modules for a debug kernel, and what goes with them, by file name."""
+    """Build all modules for a debug kernel; return them, and .gcno files if any, by file name."""
     done, files = with_sources(kernel, source, DEBUG, options, beside=TOP / "tests" / "kernel" / "modules")
     if done.returncode:
         raise RuntimeError(f"modules do not build for the debug kernel {kernel}:\n{done.stdout}")
@@ -240,19 +239,19 @@ def build_debug(kernel, source=TOP, options=CHECKED):
 
 
 def copy_mutated(directory, file, right, wrong):
-    """A copy of the module's source with a bug put in on purpose."""
+    """Copy the module's source and put a bug in on purpose."""
     for needed in ("dkms.conf", "Makefile"):
         shutil.copy(TOP / needed, directory)
     shutil.copytree(TOP / "src", directory / "src")
     path = directory / "src" / file
     source = path.read_text(encoding="ascii")
     if source.count(right) != 1:
-        raise RuntimeError(f"{file} has changed: mend this mutant")
+        raise RuntimeError(f"{file} has changed: update this mutant")
     path.write_text(source.replace(right, wrong), encoding="ascii")
 
 
 def kernel_module(kernel, path):
-    """One of the kernel's own modules, by its path below kernel/; None if it is built in."""
+    """Return one of the kernel's own modules, by its path below kernel/; None if it is built in."""
     base = rootfs.root(kernel) / "lib" / "modules" / rootfs.release(kernel) / "kernel"
     for file in (base / f"{path}.ko", base / f"{path}.ko.xz"):
         if file.exists():
@@ -264,32 +263,32 @@ def _unpacked(name, content):
     return lzma.decompress(content) if name.endswith(".xz") else content
 
 
-def made(directory, name):
-    """A program that a directory's Makefile builds, by one process at a time."""
+def build_program(directory, name):
+    """Build a program by a directory's Makefile, in one process at a time; return its path."""
     with rootfs.locked(BUILD / ".lock"):
         subprocess.run(["make", "--silent", "-C", str(directory), f"BUILD={BUILD}"], check=True)
     return BUILD / name
 
 
 def ktest():
-    """The in-machine tests, built."""
-    return made(TOP / "tests" / "kernel", "ktest")
+    """Build the in-machine tests; return the path of the program."""
+    return build_program(TOP / "tests" / "kernel", "ktest")
 
 
 def with_libraries(program):
-    """A program and the libraries that it needs, by their names in a guest that has no others."""
+    """Return a program and its libraries, by their paths in the guest."""
     listed = subprocess.run(["ldd", str(program)], check=True, text=True, capture_output=True).stdout
     paths = [word for line in listed.splitlines() for word in line.split() if word.startswith("/")]
     return {f"bin/{program.name}": program.read_bytes()} | {path: pathlib.Path(path).read_bytes() for path in paths}
 
 
 def tool():
-    """sched-tick(8), built, and its libraries."""
-    return with_libraries(made(TOP / "tools", "sched-tick"))
+    """Build sched-tick(8); return it and its libraries."""
+    return with_libraries(build_program(TOP / "tools", "sched-tick"))
 
 
 def _initramfs(path, files, busybox=None):
-    """An archive of busybox, /init, and files: {name: (content, mode)}."""
+    """Write an initramfs with busybox and files: {name: (content, mode)}."""
     busybox = busybox or shutil.which("busybox") or "/bin/busybox"
     with tempfile.TemporaryDirectory() as directory:
         tree = pathlib.Path(directory)
@@ -307,9 +306,9 @@ def _initramfs(path, files, busybox=None):
 
 
 class Machine:
-    """A kernel, a module and a mode; boot() as often as wanted."""
+    """A kernel, a module and a mode. boot() may be called repeatedly."""
 
-    busybox = None      # this machine's own
+    busybox = None      # None: the one of this machine
     memory = "1G"       # of the guest
 
     def __init__(self, kernel, mode, module, others=None):
@@ -340,11 +339,11 @@ class Machine:
         _initramfs(f"{directory}/initramfs", files, self.busybox)
 
     def boot(self, job, timeout=600, echo=False, options="", label=None):
-        """Boot, run a shell script as /job, and return a Result. Its logs are kept under the label."""
+        """Boot, run a shell script as /job, and return a Result. The logs are kept under the label."""
         label = f"{self.kernel}-{label or self.mode}"
         result = self._boot_once(job, timeout, echo, options, label)
         if self.mode == "races" and died_of_emulation(result.console):
-            warnings.warn(f"{label}: QEMU killed the kernel before /init; booted once more")
+            warnings.warn(f"{label}: QEMU crashed the kernel before /init; booting once more")
             result = self._boot_once(job, timeout, echo, options, f"{label}-again")
         return result
 
@@ -355,26 +354,26 @@ class Machine:
             self._prepare(directory, job, nonce)
             with subprocess.Popen(self._command(directory, options=options), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
-                late = threading.Timer(timeout, guest.kill)
-                late.start()
+                killer = threading.Timer(timeout, guest.kill)
+                killer.start()
                 for raw in guest.stdout:
                     line = raw.decode(errors="replace").rstrip("\r\n")
                     lines.append(line)
                     if echo and not line.startswith("verdict "):
                         print(line, flush=True)
                 guest.wait()
-                timed_out = not late.is_alive()
-                late.cancel()
+                timed_out = not killer.is_alive()
+                killer.cancel()
             console = pathlib.Path(directory, "console").read_text(encoding="utf-8", errors="replace")
         result = Result("\n".join(lines), console, verdict_of(lines, nonce, timed_out))
-        kept = BUILD / "logs"
-        kept.mkdir(parents=True, exist_ok=True)
-        (kept / f"{label}.report").write_text(result.report, encoding="utf-8")
-        (kept / f"{label}.console").write_text(console, encoding="utf-8")
+        logs = BUILD / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        (logs / f"{label}.report").write_text(result.report, encoding="utf-8")
+        (logs / f"{label}.console").write_text(console, encoding="utf-8")
         return result
 
     def shell(self, job):
-        """Boot with this terminal as the guest's."""
+        """Boot with this terminal as the report channel."""
         with tempfile.TemporaryDirectory(prefix="sched-tick-vm-") as directory:
             self._prepare(directory, job)
             command = self._command(directory, "stdio,id=report,signal=off")
@@ -382,16 +381,16 @@ class Machine:
 
 
 def died_of_emulation(console):
-    """Whether a kernel with two CPUs died of patching its own text before it came to /init, and so to anything of ours.
+    """Return whether a kernel with two CPUs crashed while it patched its own text, before /init and so before the module was loaded.
 
-    QEMU's threads may go on executing the breakpoint that the kernel has put there and taken away again. Nothing
-    else is worth another try: what dies later, or of something else, is dead.
+    QEMU's threads may execute a breakpoint that the kernel has already removed. Only this crash is excused: a crash
+    later, or for another reason, is a failure.
     """
     return bool(re.search(r"\bint3: [0-9a-f]{4} \[#1\]", console)) and "Run /init as init process" not in console
 
 
 def verdict_of(lines, nonce, timed_out):
-    """The word that the guest's /init gave, or why there is none."""
+    """Return the verdict that the guest's /init printed, or why there is none."""
     for line in reversed(lines):
         words = line.split()
         if len(words) == 3 and words[0] == "verdict" and words[1] == nonce:
@@ -409,7 +408,7 @@ class Case:
 
 
 def parse_ktap(report):
-    """The subtests of a KTAP report by name. Those that never came to a result did not pass."""
+    """Return the subtests of a KTAP report by name, and the plan. A subtest without a result did not pass."""
     cases, open_lines, planned = {}, {}, None
     name = None
     for line in report.splitlines():
@@ -428,7 +427,7 @@ def parse_ktap(report):
 
 
 def main():
-    """vm.py KERNEL MODE [TEST...]: build, boot and run in-machine tests by hand."""
+    """Build, boot and run in-machine tests by hand: vm.py KERNEL MODE [TEST...]."""
     kernel, mode, *names = sys.argv[1:]
     machine = Machine(kernel, mode, build_dkms(kernel), build_others(kernel)[0])
     result = machine.boot(f"{os.environ.get('JOB_ENV', '')} /ktest {' '.join(names)}", timeout=3600, echo=True)
