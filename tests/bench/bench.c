@@ -100,7 +100,7 @@ struct runs {
 };
 
 /* Measure in the same second the cost of a run at 1 ms and the share of due runs that were done. */
-static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
+static void cost_of_runs(const char *method, struct runs (*read_runs)(void))
 {
 	struct runs from, to;
 	uint64_t left;
@@ -111,8 +111,8 @@ static void cost_of_runs(const char *who, struct runs (*read_runs)(void))
 	sleep_ns(NSEC_PER_SEC);
 	left = *iterations - left;
 	to = read_runs();
-	figure((1 - left / undisturbed) * NSEC_PER_SEC / (to.done - from.done), "cost/%s", who);
-	figure(100.0 * (to.done - from.done) / (to.due - from.due), "delivered/%s", who);
+	figure((1 - left / undisturbed) * NSEC_PER_SEC / (to.done - from.done), "cost/%s", method);
+	figure(100.0 * (to.done - from.done) / (to.due - from.due), "delivered/%s", method);
 }
 
 static pid_t begin_costs(void)
@@ -135,25 +135,25 @@ static int ascending(const void *left, const void *right)
 
 static const unsigned int percentiles[] = { 1, 10, 25, 50, 75, 90, 99 };
 
-static void lateness(const char *who, uint32_t *samples, size_t count)
+static void lateness(const char *method, uint32_t *samples, size_t count)
 {
 	double sum = 0;
 
-	require(count > 10, "%s: %zu samples", who, count);
+	require(count > 10, "%s: %zu samples", method, count);
 	/* The first ones fill caches of the kernel: leave them out. */
 	samples += 5;
 	count -= 5;
 	for (size_t i = 0; i < count; i++)
 		sum += samples[i];
 	qsort(samples, count, sizeof(*samples), ascending);
-	figure(sum / count, "lateness_ns/mean/%s", who);
+	figure(sum / count, "lateness_ns/mean/%s", method);
 	for (size_t i = 0; i < ARRAY_SIZE(percentiles); i++)
-		figure(samples[count * percentiles[i] / 100], "lateness_ns/p%02u/%s", percentiles[i], who);
-	figure(samples[count - 1], "lateness_ns/max/%s", who);
+		figure(samples[count * percentiles[i] / 100], "lateness_ns/p%02u/%s", percentiles[i], method);
+	figure(samples[count - 1], "lateness_ns/max/%s", method);
 }
 
 /* Lateness of sched_tick, from its tracepoint. */
-static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
+static void our_lateness(const char *method, unsigned int count, int64_t period_ns)
 {
 	static uint32_t samples[BENCH_SAMPLES];
 	unsigned long long late_ns;
@@ -172,7 +172,7 @@ static void our_lateness(const char *who, unsigned int count, int64_t period_ns)
 			samples[number++] = late_ns;
 	}
 	fclose(trace);
-	lateness(who, samples, number);
+	lateness(method, samples, number);
 }
 
 /* Other methods that are modules. */
@@ -184,7 +184,7 @@ static void peer_load(const char *parameters)
 	require(!err, "peers.ko %s: %s", parameters, err ? strerror(err) : "loaded");
 }
 
-static void peer_lateness(const char *who, const char *parameters, int64_t seconds)
+static void peer_lateness(const char *method, const char *parameters, int64_t seconds)
 {
 	static uint32_t samples[BENCH_SAMPLES];
 	size_t number = 0;
@@ -198,7 +198,7 @@ static void peer_lateness(const char *who, const char *parameters, int64_t secon
 		number++;
 	fclose(file);
 	require(!module_remove("peers"), "peers unload");
-	lateness(who, samples, number);
+	lateness(method, samples, number);
 }
 
 /* Other methods that are programs. */
@@ -251,7 +251,7 @@ static void execute(void *words)
 #define OTHER		"--policy=other"
 
 /* From its output: mean and maximum; and its histogram, in whole us. */
-static void cyclictest_lateness(const char *who, const char *policy)
+static void cyclictest_lateness(const char *method, const char *policy)
 {
 	long mean = -1, worst = -1, us, count, below = 0;
 	size_t next = 0;
@@ -266,8 +266,8 @@ static void cyclictest_lateness(const char *who, const char *policy)
 			sscanf(at, "Avg:%ld Max:%ld", &mean, &worst);
 	}
 	require(output && !pclose(output) && worst >= 0, "%s", command);
-	figure(mean, "lateness_ns/mean/%s", who);
-	figure(worst, "lateness_ns/max/%s", who);
+	figure(mean, "lateness_ns/mean/%s", method);
+	figure(worst, "lateness_ns/max/%s", method);
 
 	snprintf(command, sizeof(command), "cyclictest -q -m -t1 -i1000 -h 2000 -l %d %s", BENCH_SAMPLES, policy);
 	output = popen(command, "r");
@@ -275,15 +275,15 @@ static void cyclictest_lateness(const char *who, const char *policy)
 		if (next < ARRAY_SIZE(percentiles) && sscanf(line, "%ld %ld", &us, &count) == 2)
 			for (below += count; next < ARRAY_SIZE(percentiles) &&
 			     below >= BENCH_SAMPLES * (long)percentiles[next] / 100; next++)
-				figure((us + 1) * 1000, "lateness_ns/p%02u/%s", percentiles[next], who);
+				figure((us + 1) * 1000, "lateness_ns/p%02u/%s", percentiles[next], method);
 	require(output && !pclose(output) && next == ARRAY_SIZE(percentiles), "%s", command);
 }
 
 /* Each method at 1 ms, one after the other. */
 
-static void cost(const char *who, double per_s)
+static void cost(const char *method, double per_s)
 {
-	figure(taken_in(1) / per_s, "cost/%s", who);
+	figure(taken_in(1) / per_s, "cost/%s", method);
 }
 
 static struct runs our_runs(void)
@@ -293,11 +293,11 @@ static struct runs our_runs(void)
 	return (struct runs){ stat.counter, stat.counter + stat.missed };
 }
 
-static void our_cost(const char *who)
+static void our_cost(const char *method)
 {
 	ticker_set("enabled", "1");
 	settle();
-	cost_of_runs(who, our_runs);
+	cost_of_runs(method, our_runs);
 	ticker_set("enabled", "0");
 }
 
@@ -369,21 +369,21 @@ static struct runs peer_runs(void)
 	return (struct runs){ helper_u64("peers", "runs"), now_ns(CLOCK_MONOTONIC) / NSEC_PER_MSEC };
 }
 
-static void peer_cost(const char *who, const char *parameters)
+static void peer_cost(const char *method, const char *parameters)
 {
 	peer_load(parameters);
 	sleep_ns(NSEC_PER_SEC / 10);
-	cost_of_runs(who, peer_runs);
+	cost_of_runs(method, peer_runs);
 	require(!module_remove("peers"), "peers unload");
 }
 
-static void program_cost(const char *who, char **words)
+static void program_cost(const char *method, char **words)
 {
 	pid_t pid = spawn(execute, words);
 
 	sleep_ns(NSEC_PER_SEC / 2);
-	require(!kill(pid, 0), "%s runs", who);
-	cost(who, 1000);
+	require(!kill(pid, 0), "%s runs", method);
+	cost(method, 1000);
 	reap(&pid, 1);
 }
 
@@ -529,7 +529,7 @@ static void memory_of(unsigned int count)
 }
 
 /* Measure ns per mkdir and per rmdir of items below a directory. */
-static void mkdir_and_rmdir(const char *who, const char *directory, unsigned int count)
+static void mkdir_and_rmdir(const char *method, const char *directory, unsigned int count)
 {
 	int64_t start[3];
 	char path[PATH_MAX];
@@ -547,8 +547,8 @@ static void mkdir_and_rmdir(const char *who, const char *directory, unsigned int
 			require(false, "rmdir %s: %s", path, strerror(errno));
 	}
 	start[2] = now_ns(CLOCK_MONOTONIC);
-	figure((double)(start[1] - start[0]) / count, "mkdir/%s/%u", who, count);
-	figure((double)(start[2] - start[1]) / count, "rmdir/%s/%u", who, count);
+	figure((double)(start[1] - start[0]) / count, "mkdir/%s/%u", method, count);
+	figure((double)(start[2] - start[1]) / count, "rmdir/%s/%u", method, count);
 }
 
 static void run_bench_many(void)
@@ -723,12 +723,12 @@ static void woken_by_timerfd(void *unused)
 		note_wakeup(1);
 }
 
-static void drift(const char *who, int index)
+static void drift(const char *method, int index)
 {
 	int64_t passed_ns = woken[index].last_ns - woken[index].first_ns;
 
-	require(woken[index].count > 1, "%s: %u wake-ups", who, woken[index].count);
-	figure(passed_ns - (woken[index].count - 1) * NSEC_PER_SEC, "drift_ns/%s", who);
+	require(woken[index].count > 1, "%s: %u wake-ups", method, woken[index].count);
+	figure(passed_ns - (woken[index].count - 1) * NSEC_PER_SEC, "drift_ns/%s", method);
 }
 
 static void run_bench_day(void)

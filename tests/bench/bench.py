@@ -119,19 +119,20 @@ def table(head, rows):
 def tables(figures):
     """Format all tables of a kernel."""
     get = figures.get
-    late = [[title, number(get(f"cost/{who}")), *(number(get(f"lateness_ns/{what}/{who}"), 1000, 1) for what in ("mean", "p99", "max")),
-             *(number(get(f"lateness_ns/{what}/{who}_hogged"), 1000, 1) for what in ("mean", "max")),
-             number(get(f"delivered/{who}"), 1, 1)] for who, (title, _) in MEASURED.items() if f"cost/{who}" in figures]
+    late = [[title, number(get(f"cost/{method}")),
+             *(number(get(f"lateness_ns/{what}/{method}"), 1000, 1) for what in ("mean", "p99", "max")),
+             *(number(get(f"lateness_ns/{what}/{method}_hogged"), 1000, 1) for what in ("mean", "max")),
+             number(get(f"delivered/{method}"), 1, 1)] for method, (title, _) in MEASURED.items() if f"cost/{method}" in figures]
     many = [[f"{int(count):,}", *(number(get(f"cost_many/{how}/{count}")) for how in ("aligned", "scattered")),
              *(number(get(f"baseline_many/{how}/{count}")) for how in ("aligned", "scattered")),
              *(number(get(f"delivered_many/{how}/{count}"), 1, 1) for how in ("aligned", "scattered"))] for count in COUNTS]
-    operations = [[what, *(number(get(f"{what}/{who}/10000")) for who in ("ours", "bare"))] for what in ("mkdir", "rmdir")]
+    operations = [[what, *(number(get(f"{what}/{method}/10000")) for method in ("ours", "bare"))] for what in ("mkdir", "rmdir")]
     reads = [[title, number(get(f"read/{what}"))] for title, what in
              (("`stat`", "stat"), ("`counter`", "counter"), ("*baseline:* a file that reads a constant", "bare"))]
-    exports = [[count, *(number(get(f"export/{who}/{count}"), 1000) for who in ("ours", "loop", "shell"))]
+    exports = [[count, *(number(get(f"export/{method}/{count}"), 1000) for method in ("ours", "loop", "shell"))]
                for count in ("1", "100", "1000")]
     parts = sorted(((value, name.split("/")[1]) for name, value in figures.items() if name.startswith("memory_of/")), reverse=True)
-    drifts = [[title, number(get(f"drift_ns/{who}"), 1e9, 6)] for title, who in
+    drifts = [[title, number(get(f"drift_ns/{method}"), 1e9, 6)] for title, method in
               (("sched_tick", "ours"), ("timerfd loop", "timerfd"), ("delayed work that requeues itself", "requeue"))]
     return "\n".join([
         "Period 1 ms. Cost in instructions per iteration; lateness in us, on an idle machine and beside a busy loop of SCHED_OTHER.\n",
@@ -204,14 +205,14 @@ e
 
 def picture(figures):
     """Draw docs/bench.png of the reference kernel."""
-    drawn = {who: title for who, (_, title) in MEASURED.items() if title}
+    drawn = {method: title for method, (_, title) in MEASURED.items() if title}
     percentiles = ["01", "10", "25", "50", "75", "90", "99"]
-    shown = [who for who in drawn if f"lateness_ns/p50/{who}" in figures and figures[f"lateness_ns/p50/{who}"] < 1e6]
-    curves = "".join("".join(f"{figures[f'lateness_ns/p{p}/{who}'] / 1000} {p}\n" for p in percentiles) + "e\n" for who in shown)
-    costs = [(row, figures[f"cost/{who}"]) for row, who in enumerate(drawn)]
+    shown = [method for method in drawn if f"lateness_ns/p50/{method}" in figures and figures[f"lateness_ns/p50/{method}"] < 1e6]
+    curves = "".join("".join(f"{figures[f'lateness_ns/p{p}/{method}'] / 1000} {p}\n" for p in percentiles) + "e\n" for method in shown)
+    costs = [(row, figures[f"cost/{method}"]) for row, method in enumerate(drawn)]
     plot = PLOT.format(
         output=PICTURE, rows=len(costs), labels=", ".join(f'"{title}" {row}' for row, title in enumerate(drawn.values())),
-        lateness=", ".join(f'"-" using 1:2 with linespoints title "{drawn[who]}"' for who in shown) + "\n" + curves,
+        lateness=", ".join(f'"-" using 1:2 with linespoints title "{drawn[method]}"' for method in shown) + "\n" + curves,
         costs="\n".join(f"{row} {value}" for row, value in costs),
         **{how: "\n".join(f"{count} {figures[f'cost_many/{how}/{count}']}" for count in COUNTS) for how in ("aligned", "scattered")})
     subprocess.run(["gnuplot"], input=plot, text=True, check=True)

@@ -11,7 +11,7 @@
 
 #include "ktest.h"
 
-/* Subscribe and unsubscribe quickly; a callback that sleeps is often interrupted by that. */
+/* Subscribe and unsubscribe quickly; a callback that sleeps is often running then. */
 static void check_cycles(unsigned int cycles, int sleep_ms)
 {
 	char parameters[64];

@@ -53,7 +53,7 @@ make -s O="$out" allnoconfig
 ./scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" "$out/fragment"
 make -s O="$out" olddefconfig
 if grep -vxFf "$out/.config" "$out/fragment"; then
-    echo "these options are not available"
+    echo "these are not to be had"
     exit 1
 fi
 make -s -j"$(nproc)" O="$out" bzImage modules

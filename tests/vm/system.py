@@ -34,7 +34,7 @@ cat > debian.spec <<'END'
 Name: debian
 Version: 1
 Release: 1
-Summary: Installed by Debian's packages
+Summary: What is there
 License: none
 BuildArch: noarch
 Provides: /bin/sh
@@ -83,7 +83,7 @@ echo /dev/vda / ext4 defaults 0 1 > /etc/fstab
 echo debian > /etc/hostname
 cat > /etc/systemd/system/job.service <<'END'
 [Unit]
-Description=Job of this machine
+Description=What this machine was booted for
 After=multi-user.target
 [Service]
 Type=idle
@@ -95,7 +95,7 @@ WantedBy=graphical.target
 END
 systemctl enable job.service
 systemctl mask serial-getty@ttyS0.service getty@tty1.service apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer
-# Tests start these themselves.
+# Started by who needs them.
 systemctl disable prometheus-node-exporter.service
 if [ -e /usr/bin/prometheus ]; then systemctl disable prometheus.service; fi
 """

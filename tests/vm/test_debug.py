@@ -83,7 +83,7 @@ EXCUSES = [re.compile(pattern, re.MULTILINE | re.DOTALL) for pattern in (
     r"^-+\[ cut here \]-+\nWARNING: [^\n]* at kernel/trace/trace_events\.c:.*?^---\[ end trace [^\n]*\n",
     r"^[^\n]*: (?:vmalloc error|page allocation failure): .*?^\d+ pages reserved\n",
 )]
-# Its warning, once, when all hotplug states are taken, as the test tick_crowd does.
+# Its warning, once, when the helper module tick_crowd has taken all hotplug states.
 CROWDED = re.compile(r"^-+\[ cut here \]-+\nNo more dynamic states available for CPU hotplug\n.*?^---\[ end trace [^\n]*\n",
                      re.MULTILINE | re.DOTALL)
 RACE = re.compile(r"^=+\nBUG: KCSAN: (.*?)\n.*?^=+\n", re.MULTILINE | re.DOTALL)
