@@ -24,8 +24,8 @@
 enum { CREATED, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, SWITCHED, KILLED, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {
-	"created",
-	"removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "switched", "killed",
+	"created", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "switched",
+	"killed",
 };
 
 /* Shared by all actors: the counters, and whether actors that create something must wait. */
