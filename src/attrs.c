@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sysfs: one table of attributes, one line each.
+ * The files of a ticker in sysfs: one table of attributes, one line each.
  *
- * Every read takes one snapshot of the ticker, every write is parsed and held
- * against its range before the ticker hears of it. What the files mean is said
- * in docs/ABI/sysfs-kernel-sched_tick.
+ * A read takes one snapshot of the ticker. A write is parsed and checked against
+ * its range before the ticker is changed. docs/ABI/sysfs-kernel-sched_tick
+ * documents the files.
  */
+#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -14,17 +15,21 @@
 
 #include "attrs.h"
 #include "compat.h"
+#include "cpus.h"
+#include "shares.h"
 #include "ticker.h"
 
 /**
  * struct ticker_attr - one file
  * @attr: name and mode
- * @offset: of what it shows in struct ticker_snapshot
- * @show: how
- * @parse: how to read a value from what was written
- * @min: the smallest value
- * @max: the largest value
- * @set: what takes the value
+ * @offset: offset of its value in struct ticker_snapshot
+ * @show: print the value at a position of a page; return the number of bytes
+ * @parse: convert what was written to a value
+ * @min: smallest value
+ * @max: largest value
+ * @set: apply the value
+ * @emit: in place of @show, for what is not in the snapshot
+ * @store: in place of @parse and @set, for what is not a number
  */
 struct ticker_attr {
 	struct attribute attr;
@@ -34,6 +39,8 @@ struct ticker_attr {
 	int min;
 	int max;
 	ticker_set_fn *set;
+	ssize_t (*emit)(struct ticker *ticker, char *buf);
+	int (*store)(struct ticker *ticker, const char *buf, size_t count);
 };
 
 static const char * const ticker_clock_names[TICKER_CLOCKS] = {
@@ -45,6 +52,15 @@ static const char * const ticker_clock_names[TICKER_CLOCKS] = {
 static const char * const ticker_timer_names[TICKER_TIMERS] = {
 	[TICKER_TIMER_HRTIMER]	= "hrtimer",
 	[TICKER_TIMER_WHEEL]	= "wheel",
+};
+
+static const char * const ticker_queue_names[TICKER_QUEUES] = {
+	[TICKER_QUEUE_HIGHPRI]	= "highpri",
+	[TICKER_QUEUE_NORMAL]	= "normal",
+	[TICKER_QUEUE_UNBOUND]	= "unbound",
+#ifdef TICKER_HAVE_WQ_BH
+	[TICKER_QUEUE_BH]	= "bh",
+#endif
 };
 
 static int ticker_show_int(char *buf, int at, const void *value)
@@ -80,6 +96,12 @@ static int ticker_show_timer(char *buf, int at, const void *value)
 				  ticker_timer_names, TICKER_TIMERS);
 }
 
+static int ticker_show_queue(char *buf, int at, const void *value)
+{
+	return ticker_show_choice(buf, at, *(const int *)value,
+				  ticker_queue_names, TICKER_QUEUES);
+}
+
 static int ticker_show_row(char *buf, int at, const u64 *row, int length)
 {
 	int start = at, i;
@@ -109,7 +131,7 @@ static int ticker_show_stat_lateness(char *buf, int at,
 	at += sysfs_emit_at(buf, at, " %llu %llu %llu ", lateness->last_ns,
 			    lateness->max_ns, lateness->sum_ns);
 	at += ticker_show_histogram(buf, at, lateness->histogram);
-	/* Over the line's end: more follows. */
+	/* Without the line feed, for more follows. */
 	return at - 1 - start;
 }
 
@@ -125,7 +147,8 @@ static int ticker_show_stat(char *buf, int at, const void *value)
 			    counts->missed);
 	at += ticker_show_stat_lateness(buf, at, &counts->lateness);
 	at += ticker_show_stat_lateness(buf, at, &counts->timer_lateness);
-	at += sysfs_emit_at(buf, at, " %llu\n", counts->stalls);
+	at += sysfs_emit_at(buf, at, " %llu %u\n", counts->stalls,
+			    snapshot->cpus);
 	return at - start;
 }
 
@@ -134,7 +157,7 @@ static int ticker_parse_number(const char *buf, long long *value)
 	return kstrtoll(buf, 10, value);
 }
 
-/* Stricter than kstrtobool(), which looks at no more than two letters. */
+/* kstrtobool() checks only the first two letters. */
 static int ticker_parse_bool(const char *buf, long long *value)
 {
 	static const char * const words[] = {
@@ -171,6 +194,12 @@ static int ticker_parse_timer(const char *buf, long long *value)
 				   TICKER_TIMERS);
 }
 
+static int ticker_parse_queue(const char *buf, long long *value)
+{
+	return ticker_parse_choice(buf, value, ticker_queue_names,
+				   TICKER_QUEUES);
+}
+
 /* @reset is write-only and accepts only "1". */
 static int ticker_parse_one(const char *buf, long long *value)
 {
@@ -196,6 +225,12 @@ static int ticker_parse_one(const char *buf, long long *value)
 #define TICKER_WO(_name, _parse, _set)						\
 	TICKER_ATTR(_name, 0200, config, NULL, ticker_parse_##_parse, 1, 1, _set)
 
+#define TICKER_TEXT(_name, _mode, _emit, _store)				\
+	((struct ticker_attr) {							\
+		.attr = { .name = (_name), .mode = (_mode) },			\
+		.emit = (_emit), .store = (_store),				\
+	})
+
 static struct attribute *ticker_attrs[] = {
 	&TICKER_RO("counter", counts.counter, u64).attr,
 	&TICKER_RO("missed", counts.missed, u64).attr,
@@ -205,7 +240,9 @@ static struct attribute *ticker_attrs[] = {
 	&TICKER_RW(timer, timer, timer, 0, TICKER_TIMERS - 1).attr,
 	&TICKER_RW(clock, clock, clock, 0, TICKER_CLOCKS - 1).attr,
 	&TICKER_RW(phase_ms, int, number, -1, TICKER_PERIOD_MAX_MS - 1).attr,
-	&TICKER_RW(cpu, int, number, -1, INT_MAX).attr,
+	&TICKER_TEXT("cpus", 0644, ticker_cpus_show, ticker_cpus_store).attr,
+	&TICKER_TEXT("cpus_effective", 0444, ticker_cpus_show_effective, NULL).attr,
+	&TICKER_RW(queue, queue, queue, 0, TICKER_QUEUES - 1).attr,
 	&TICKER_RW(notify, int, bool, 0, 1).attr,
 	&TICKER_RW(stall_ms, int, number, 0, INT_MAX).attr,
 	&TICKER_RO("stalls", counts.stalls, u64).attr,
@@ -233,7 +270,7 @@ static struct attribute *ticker_timer_lateness_attrs[] = {
 
 unsigned int ticker_attrs_gid;
 
-/* For the group it is writable from birth: a chmod would always be too late. */
+/* The files are created writable for the group: a chmod after the uevent would race. */
 static umode_t ticker_attrs_mode(struct kobject *kobj, struct attribute *attr,
 				 int index)
 {
@@ -247,7 +284,8 @@ static umode_t ticker_attrs_mode(struct kobject *kobj, struct attribute *attr,
 	return attr->mode;
 }
 
-static void ticker_attrs_get_ownership(TICKER_OWNED_KOBJECT *kobj, kuid_t *uid, kgid_t *gid)
+static void ticker_attrs_get_ownership(TICKER_OWNED_KOBJECT *kobj,
+				       kuid_t *uid, kgid_t *gid)
 {
 	*gid = KGIDT_INIT(READ_ONCE(ticker_attrs_gid));
 }
@@ -281,6 +319,14 @@ static ssize_t ticker_attrs_show(struct kobject *kobj, struct attribute *attr,
 						      attr);
 	struct ticker_snapshot snapshot;
 
+	/* The only names that start with a digit are those of percpu. */
+	if (isdigit(attr->name[0])) {
+		ticker_read_share(container_of(attr, struct ticker_cpu, attr),
+				  &snapshot);
+		return ticker_show_stat(buf, 0, &snapshot);
+	}
+	if (file->emit)
+		return file->emit(to_ticker(kobj), buf);
 	/* Root may have changed the mode. */
 	if (!file->show)
 		return -EIO;
@@ -296,6 +342,12 @@ static ssize_t ticker_attrs_store(struct kobject *kobj, struct attribute *attr,
 	long long value;
 	int err;
 
+	if (isdigit(attr->name[0]))
+		return -EIO;
+	if (file->store) {
+		err = file->store(to_ticker(kobj), buf, count);
+		return err ?: count;
+	}
 	if (!file->set)
 		return -EIO;
 	err = file->parse(buf, &value);

@@ -8,8 +8,8 @@
 #include <linux/kobject.h>
 
 /*
- * Who may write period_ms and enabled of the tickers that are made from now on,
- * besides root; 0: nobody. A parameter of the module.
+ * Group that may write period_ms and enabled of tickers created from now on; 0 for
+ * none. A module parameter.
  */
 extern unsigned int ticker_attrs_gid;
 

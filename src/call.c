@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The subscribers of one ticker: its list of them, and the calls.
+ * The subscribers of one ticker: their list and the calls.
  *
- * A callback may sleep, so nothing is locked while it runs. Who leaves the list
+ * A callback may sleep, so no lock is held while it runs. A subscriber that leaves
  * waits for its own callback only.
  */
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/wait_bit.h>
@@ -16,7 +17,7 @@
  * @ticker: the ticker
  * @info: the tick
  *
- * Context: the tick, nothing locked. Never twice at a time for one ticker.
+ * Context: the tick, no lock held. Never twice at a time for one ticker.
  */
 void ticker_call_subscribers(struct ticker *ticker,
 			     const struct sched_tick_info *info)
@@ -26,11 +27,11 @@ void ticker_call_subscribers(struct ticker *ticker,
 	LIST_HEAD(end);
 
 	/*
-	 * The cursor keeps the place while the subscriber before it may leave. One
-	 * that comes meanwhile, which may have left before, is behind the end: its
-	 * first tick is the next one.
+	 * The cursor keeps the position while the subscriber before it may leave.
+	 * A subscriber that is added meanwhile is behind the end, so its first
+	 * tick is the next one, even if it had left just before.
 	 */
-	spin_lock(&ticker->subscribers_lock);
+	spin_lock(&ticker->lock);
 	list_add(&cursor, &ticker->subscribers);
 	list_add_tail(&end, &ticker->subscribers);
 	while (cursor.next != &end) {
@@ -38,61 +39,69 @@ void ticker_call_subscribers(struct ticker *ticker,
 					struct sched_tick_subscriber, node);
 		list_move(&cursor, &subscriber->node);
 		WRITE_ONCE(ticker->called, subscriber);
-		spin_unlock(&ticker->subscribers_lock);
+		spin_unlock(&ticker->lock);
 
 		subscriber->tick(subscriber, info);
 
 		/*
-		 * From here on the subscriber may be freed. Pairs with
+		 * The subscriber may be freed from here on. Pairs with
 		 * ticker_remove_subscriber().
 		 */
 		smp_store_release(&ticker->called, NULL);
-		/* A waiter queues up and loads; this is the other way round. */
+		/* A waiter queues itself and loads; this is the reverse. */
 		smp_mb();
 		wake_up_var(&ticker->called);
-		spin_lock(&ticker->subscribers_lock);
+		spin_lock(&ticker->lock);
 	}
 	list_del(&cursor);
 	list_del(&end);
-	spin_unlock(&ticker->subscribers_lock);
+	spin_unlock(&ticker->lock);
 }
 
 /**
- * ticker_add_subscriber() - call a subscriber at each tick from now on
+ * ticker_add_subscriber() - have a subscriber called at each tick from now on
  * @ticker: the ticker
  * @subscriber: the subscriber, on no list
  *
  * Context: process context.
+ * Return: 0, or -EBUSY if the ticks of the ticker run on several CPUs or cannot
+ * sleep.
  */
-void ticker_add_subscriber(struct ticker *ticker,
-			   struct sched_tick_subscriber *subscriber)
+int ticker_add_subscriber(struct ticker *ticker,
+			  struct sched_tick_subscriber *subscriber)
 {
-	spin_lock(&ticker->subscribers_lock);
-	list_add_tail(&subscriber->node, &ticker->subscribers);
-	spin_unlock(&ticker->subscribers_lock);
+	int err = -EBUSY;
+
+	spin_lock(&ticker->lock);
+	if (!ticker->refuses_subscribers) {
+		list_add_tail(&subscriber->node, &ticker->subscribers);
+		err = 0;
+	}
+	spin_unlock(&ticker->lock);
+	return err;
 }
 
 static struct sched_tick_subscriber *
 ticker_load_called(struct ticker *ticker)
 {
-	/* What the callback did comes before. Pairs with ticker_call_subscribers(). */
+	/* Orders what the callback did before. Pairs with ticker_call_subscribers(). */
 	return smp_load_acquire(&ticker->called);
 }
 
 /**
- * ticker_remove_subscriber() - call a subscriber no more
+ * ticker_remove_subscriber() - stop calling a subscriber
  * @ticker: the ticker
  * @subscriber: the subscriber; may be freed when this returns
  *
  * Context: may sleep; waits for the subscriber's own callback, if it runs. Not
- * from that.
+ * from that callback.
  */
 void ticker_remove_subscriber(struct ticker *ticker,
 			      struct sched_tick_subscriber *subscriber)
 {
-	spin_lock(&ticker->subscribers_lock);
+	spin_lock(&ticker->lock);
 	list_del(&subscriber->node);
-	spin_unlock(&ticker->subscribers_lock);
+	spin_unlock(&ticker->lock);
 	wait_var_event(&ticker->called,
 		       ticker_load_called(ticker) != subscriber);
 }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between kernels, and nothing else.
+ * Differences between kernels.
  *
- * Kbuild looks for each symbol in the headers of the kernel that is built for
- * and says here what it found. No version is compared: distributions take
- * single changes into older kernels.
+ * Kbuild searches the kernel's headers for each symbol and defines a macro for what
+ * it finds. No version is compared, because distributions backport single changes.
  */
 #ifndef SCHED_TICK_COMPAT_H
 #define SCHED_TICK_COMPAT_H
@@ -14,7 +13,7 @@
 #include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
-/* Queues were per CPU unless WQ_UNBOUND before one had to say which. */
+/* Work queues without WQ_UNBOUND were per-CPU before this flag existed. */
 #ifndef TICKER_HAVE_WQ_PERCPU
 #define WQ_PERCPU 0
 #endif
@@ -29,21 +28,21 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* The types of housekeeping were flags once. */
+/* The types of housekeeping were flags before. */
 #ifndef TICKER_HAVE_HK_TYPE
 #define HK_TYPE_TIMER	HK_FLAG_TIMER
 #define HK_TYPE_DOMAIN	HK_FLAG_DOMAIN
 #define HK_TYPE_WQ	HK_FLAG_WQ
 #endif
 
-/* What get_ownership() of a ktype is asked about. */
+/* Parameter type of get_ownership() of a ktype. */
 #ifdef TICKER_HAVE_CONST_OWNED
 #define TICKER_OWNED_KOBJECT const struct kobject
 #else
 #define TICKER_OWNED_KOBJECT struct kobject
 #endif
 
-/* The ktype's pointer became const; what it points to was never written to. */
+/* The parameter became const; the ktype was never written to. */
 static inline void ticker_kobject_init(struct kobject *kobj,
 				       const struct kobj_type *ktype)
 {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * configfs: mkdir makes a ticker, rmdir ends it.
+ * configfs: mkdir creates a ticker, rmdir removes it.
  *
- * Birth and death only; what a ticker does is controlled in sysfs. An item holds
- * the module: configfs takes a reference before mkdir calls here and drops it
- * after rmdir has come back.
+ * The settings of a ticker are in sysfs. An item keeps the module loaded: configfs
+ * takes a reference before mkdir calls this file and drops it after rmdir has
+ * returned.
  *
- * make_item and drop_item run under su_mutex, and a ticker's end waits for its
- * tick and for readers and writers of its files: none of these takes su_mutex.
+ * make_item and drop_item run under su_mutex. The removal of a ticker waits for its
+ * tick and for readers and writers of its files; none of these takes su_mutex.
  */
 #include <linux/configfs.h>
 #include <linux/err.h>
@@ -33,7 +33,7 @@ static struct ticker_item *to_ticker_item(struct config_item *item)
 	return container_of(item, struct ticker_item, item);
 }
 
-/* Under su_mutex, but for the first two, which never change. */
+/* The first two never change; the count is under su_mutex. */
 static struct kobject *ticker_configfs_parent;
 static unsigned int ticker_configfs_max;
 static unsigned int ticker_configfs_count;
@@ -78,7 +78,7 @@ static struct config_item *ticker_configfs_make(struct config_group *group,
 	if (!item)
 		return ERR_PTR(-ENOMEM);
 	config_item_init_type_name(&item->item, name, &ticker_item_type);
-	/* It does not say so when it had no memory for a long name. */
+	/* It returns no error if a long name could not be allocated. */
 	if (!config_item_name(&item->item)) {
 		err = -ENOMEM;
 		goto err_put;
@@ -124,13 +124,13 @@ static struct configfs_subsystem ticker_subsys = {
 };
 
 /**
- * ticker_configfs_hold() - find a ticker by name and keep it from being removed
+ * ticker_configfs_hold() - find a ticker by name and prevent its removal
  * @name: its name
  * @ticker: set to the ticker
  *
  * Context: may sleep. Not from make_item or drop_item, nor from the tick.
- * Return: what ticker_configfs_release() takes, or ERR_PTR(-ENOENT) if there is no
- * such ticker, or if it is just being made or removed.
+ * Return: the item, to be given to ticker_configfs_release(), or ERR_PTR(-ENOENT) if
+ * there is no such ticker or it is being created or removed.
  */
 struct config_item *ticker_configfs_hold(const char *name,
 					 struct ticker **ticker)
@@ -144,7 +144,7 @@ struct config_item *ticker_configfs_hold(const char *name,
 	if (!item)
 		return ERR_PTR(-ENOENT);
 
-	/* From here on rmdir is refused with EBUSY. */
+	/* From here on rmdir fails with EBUSY. */
 	err = configfs_depend_item(&ticker_subsys, item);
 	if (!err)
 		*ticker = to_ticker_item(item)->ticker;
@@ -154,7 +154,7 @@ struct config_item *ticker_configfs_hold(const char *name,
 
 /**
  * ticker_configfs_release() - undo ticker_configfs_hold()
- * @item: what that returned
+ * @item: the item that it returned
  */
 void ticker_configfs_release(struct config_item *item)
 {
@@ -162,9 +162,9 @@ void ticker_configfs_release(struct config_item *item)
 }
 
 /**
- * ticker_configfs_init() - from here on there may be named tickers
- * @parent: where their directories go in sysfs
- * @max_tickers: how many of them there may be
+ * ticker_configfs_init() - allow named tickers to be created
+ * @parent: parent of their directories in sysfs
+ * @max_tickers: largest number of named tickers
  *
  * Return: 0 or a negative error code.
  */
@@ -178,7 +178,7 @@ int ticker_configfs_init(struct kobject *parent, unsigned int max_tickers)
 }
 
 /**
- * ticker_configfs_exit() - undo ticker_configfs_init(), when no item is left
+ * ticker_configfs_exit() - undo ticker_configfs_init() when no item is left
  */
 void ticker_configfs_exit(void)
 {

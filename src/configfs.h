@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * configfs: mkdir makes a ticker, rmdir ends it.
+ * configfs: mkdir creates a ticker, rmdir removes it.
  */
 #ifndef SCHED_TICK_CONFIGFS_H
 #define SCHED_TICK_CONFIGFS_H

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What userspace is last_reported unasked: stalls, by tracepoint, log and uevent, and
- * whether a ticker is enabled, by uevent.
+ * Reports to userspace: stalls by tracepoint, log and uevent; enabling and disabling
+ * by uevent.
  *
- * uevents are sent by one work item for all tickers, on a queue that is not bound
- * to the CPU that stalls. Tickers with something to report queue up for it. It
- * compares what is with what was last reported, so of what changes faster than it
- * may be reported, the last state is.
+ * One work item sends the uevents of all tickers, on a queue that is not bound to the
+ * CPU of a stall. A ticker with changes is queued for it. It compares the state with
+ * the last reported one, so changes that are faster than the limit are coalesced and
+ * the last state is always reported.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -20,50 +20,55 @@
 #include <linux/spinlock.h>
 
 #include "compat.h"
+#include "event.h"
+#include "shares.h"
 #include "ticker.h"
 #include "trace.h"
 
-/* Each uevent starts a program somewhere. A ticker is reported once in this time, */
+/* Window of the limits of uevents, each of which may start a program. */
 #define TICKER_EVENT_PAUSE_JIFFIES	HZ
 
 /*
- * and all together with so many uevents; the last ticker may be reported with two
- * more. Between any two instants that far apart it is twice as many at the most.
+ * uevents in a window, of which each ticker has one report. The last report may
+ * exceed it by two, and two windows may be adjacent.
  */
 #define TICKER_EVENT_BUDGET		8
 
-/* Lines of the log in so long a time: see ticker_event_may_log(). */
+/* Log lines in a window, twice: see ticker_event_may_log(). */
 #define TICKER_LOG_JIFFIES		(5 * HZ)
-#define TICKER_LOG_BUDGET			10
+#define TICKER_LOG_BUDGET		10
 
-#define TICKER_EVENT_LEN			48
+#define TICKER_EVENT_LEN		48
 
 struct workqueue_struct *ticker_event_wq;
 
 static void ticker_event_work_fn(struct work_struct *work);
 static DECLARE_DELAYED_WORK(ticker_event_work, ticker_event_work_fn);
 
-/* One ticker is being reported. Whoever holds it may take a ticker away. */
+/* Held while a ticker is reported, and to take a ticker off the queue. */
 static DEFINE_MUTEX(ticker_event_reporting);
 
 /* Under ticker_event_reporting. */
 static unsigned long ticker_event_window_end;	/* in jiffies */
 static unsigned int ticker_event_sent;		/* uevents in this window */
 
-/* Of tickers the links and times that are said to be; raw, for hard interrupts. */
+/* Protects @node, @again and @log_window of tickers. Raw, for hard interrupts. */
 static DEFINE_RAW_SPINLOCK(ticker_event_lock);
-static LIST_HEAD(ticker_event_ready);	/* in the order in which they came */
-static LIST_HEAD(ticker_event_paused);	/* in the order in which pauses end */
+static LIST_HEAD(ticker_event_ready);	/* oldest first */
+static LIST_HEAD(ticker_event_paused);	/* first to end first */
 
 /* Under ticker_event_lock. */
 static struct {
 	unsigned long window;
-	unsigned int first;	/* lines by tickers that had been silent */
+	unsigned int first;	/* lines of tickers without one in the window before */
 	unsigned int more;	/* all other lines */
 	unsigned int suppressed;
 } ticker_log;
 
-/* False if memory was short; kobject_uevent_env() returns -ENOENT if it was for the path. */
+/*
+ * Returns false if an allocation failed, so that the caller retries.
+ * kobject_uevent_env() returns -ENOENT if the path could not be allocated.
+ */
 static bool ticker_event_send(struct ticker *ticker, char *event,
 			      char *detail)
 {
@@ -74,8 +79,8 @@ static bool ticker_event_send(struct ticker *ticker, char *event,
 }
 
 /*
- * What was reported is noted event by event: one that memory was short for is
- * tried again. Returns the number of events that were tried.
+ * Send what has changed. Each event is recorded once it was sent, so one that failed
+ * is retried. Returns the number of events that were tried.
  */
 static unsigned int ticker_event_send_changes(struct ticker *ticker,
 					      const struct ticker_reported *now, int cpu,
@@ -114,31 +119,38 @@ static unsigned int ticker_event_send_changes(struct ticker *ticker,
 
 static unsigned int ticker_event_report(struct ticker *ticker)
 {
-	struct ticker_reported now;
-	u64 late_ns;
-	bool dying;
-	int cpu;
+	struct ticker_reported now = {
+		.enabled = READ_ONCE(ticker->config.enabled),
+	};
+	struct ticker_cpu *last = READ_ONCE(ticker->event->stalled);
+	struct ticker_cpu *share = NULL;
+	u64 late_ns = 0;
+	int cpu = -1;
 
-	raw_spin_lock_irq(&ticker->lock);
-	dying = ticker->dying;
-	now.enabled = ticker->config.enabled;
-	now.stalls = ticker->counts.stalls;
-	now.stalled = ticker->stalled;
-	cpu = ticker->event->stall_cpu;
-	late_ns = ticker->event->stall_late_ns;
-	raw_spin_unlock_irq(&ticker->lock);
+	/* The remove event follows at once and replaces all others. */
+	if (READ_ONCE(ticker->dying))
+		return 0;
 
-	/* Of one that is about to go, the removal says it all. */
-	return dying ? 0 : ticker_event_send_changes(ticker, &now, cpu, late_ns);
+	while ((share = ticker_next_share(ticker, share))) {
+		raw_spin_lock_irq(&share->lock);
+		now.stalls += (u32)share->counts.stalls;
+		now.stalled |= share->stalled;
+		if (share == last) {
+			cpu = share->stall_cpu;
+			late_ns = share->stall_late_ns;
+		}
+		raw_spin_unlock_irq(&share->lock);
+	}
+	return ticker_event_send_changes(ticker, &now, cpu, late_ns);
 }
 
-/* The next one to report: taken off the list, so that it may queue up again. */
+/* Take the next ticker off the queue; it may be queued again at once. */
 static struct ticker_event *ticker_event_next(void)
 {
 	struct ticker_event *event;
 
 	raw_spin_lock_irq(&ticker_event_lock);
-	/* Whose pause is over may have nothing to report. */
+	/* Tickers whose pause has ended are ready, also without changes. */
 	while ((event = list_first_entry_or_null(&ticker_event_paused,
 						 struct ticker_event, node)) &&
 	       time_after_eq(jiffies, event->again))
@@ -192,7 +204,7 @@ static void ticker_event_work_fn(struct work_struct *work)
 	raw_spin_unlock_irq(&ticker_event_lock);
 	mutex_unlock(&ticker_event_reporting);
 
-	/* Who queues up meanwhile has it run at once. */
+	/* A ticker that is queued meanwhile makes it run at once. */
 	if (more)
 		queue_delayed_work(ticker_event_wq, &ticker_event_work,
 				   time_after(wake_up, jiffies) ?
@@ -203,7 +215,7 @@ static void ticker_event_work_fn(struct work_struct *work)
  * ticker_event_queue() - queue a ticker to be reported by uevent
  * @ticker: the ticker
  *
- * It is reported at once, or a second after its last report, or later if many
+ * The report follows at once, or a second after the last one, or later if many
  * tickers wait.
  *
  * Context: any; not under the lock of a ticker.
@@ -225,10 +237,10 @@ void ticker_event_queue(struct ticker *ticker)
 }
 
 /*
- * Whether a line may be logged. The first lines of tickers that logged nothing
- * since the window before have a budget of their own: a ticker that stalls all the
- * time does not take away another's line. Returns in @suppressed how many lines
- * were not logged, once.
+ * Whether a line may be logged. Tickers without a line in this window and the one
+ * before have a budget of their own, so that a ticker that stalls all the time does
+ * not suppress the first line of another. Sets @suppressed, once for each window, to
+ * the number of lines that were not logged.
  */
 static bool ticker_event_may_log(struct ticker_event *event,
 				 unsigned int *suppressed)
@@ -262,10 +274,10 @@ static bool ticker_event_may_log(struct ticker_event *event,
 /**
  * ticker_event_stall() - report a stall that was just counted
  * @ticker: the ticker
- * @info: the tick that is late
+ * @info: the overdue tick
  *
- * The log line is written here and not in a work: where this happens, works may
- * not run.
+ * The log line is not left to a work item, because work items may not run during a
+ * stall.
  *
  * Context: any.
  */
@@ -280,15 +292,15 @@ void ticker_event_stall(struct ticker *ticker,
 		pr_warn("%u stall messages suppressed\n", suppressed);
 	if (allowed)
 		pr_warn("%s: stalled on CPU %d, tick overdue by %llu ms\n",
-			ticker->name, READ_ONCE(ticker->event->stall_cpu),
+			ticker->name, info->cpu,
 			div_u64(info->lateness_ns, NSEC_PER_MSEC));
 	ticker_event_queue(ticker);
 }
 
 /**
- * ticker_event_setup() - make a new ticker's events ready
+ * ticker_event_setup() - prepare the reports of a new ticker
  * @ticker: the ticker
- * @enabled: how it is born, of which there is nothing to tell
+ * @enabled: whether it is created enabled, which is not reported
  *
  * Return: 0, with @event of the ticker to be freed by kfree(), or -ENOMEM.
  */
@@ -308,7 +320,7 @@ int ticker_event_setup(struct ticker *ticker, bool enabled)
 }
 
 /**
- * ticker_event_cancel() - take a ticker off the queue of those to be reported
+ * ticker_event_cancel() - take a ticker off the queue for uevents
  * @ticker: the ticker
  *
  * Context: may sleep; waits for an event that is being last_reported.
@@ -323,7 +335,7 @@ void ticker_event_cancel(struct ticker *ticker)
 }
 
 /**
- * ticker_event_init() - make ready for the first ticker
+ * ticker_event_init() - prepare for the first ticker
  *
  * Return: 0 or a negative error code.
  */
@@ -335,7 +347,7 @@ int ticker_event_init(void)
 }
 
 /**
- * ticker_event_exit() - undo ticker_event_init(), when the last ticker is released
+ * ticker_event_exit() - undo ticker_event_init() after the last ticker is released
  */
 void ticker_event_exit(void)
 {

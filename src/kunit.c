@@ -108,7 +108,7 @@ static void exactly_one_period_late_is_one_missed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 3 * MS);
 }
 
-static void settling_keeps_where_lateness_counts_from(struct kunit *test)
+static void counting_missed_keeps_first_due(struct kunit *test)
 {
 	struct ticker_timeline timeline;
 
@@ -125,7 +125,7 @@ static void settling_keeps_where_lateness_counts_from(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, timeline.due_ns);
 }
 
-static void stopping_leaves_nothing_in_flight(struct kunit *test)
+static void ending_counts_the_overdue_tick(struct kunit *test)
 {
 	struct ticker_timeline timeline;
 
@@ -136,7 +136,7 @@ static void stopping_leaves_nothing_in_flight(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline, 9 * MS), 8);
 }
 
-static void a_clock_set_back_is_followed(struct kunit *test)
+static void clock_set_back_is_followed(struct kunit *test)
 {
 	struct ticker_timeline timeline;
 	u64 three = 3 * HOUR;
@@ -158,7 +158,7 @@ static void a_clock_set_back_is_followed(struct kunit *test)
 }
 
 /* A clock that is EPOCH ahead of CLOCK_MONOTONIC, and a deadline of an hour's uptime. */
-static void without_a_step_all_time_is_lateness(struct kunit *test)
+static void without_a_step_elapsed_time_is_lateness(struct kunit *test)
 {
 	static const struct {
 		u64 late_ns;
@@ -220,7 +220,7 @@ static void a_step_is_no_lateness(struct kunit *test)
 				cases[i].reached_ns);
 }
 
-static void the_longest_period_after_decades(struct kunit *test)
+static void longest_period_after_decades(struct kunit *test)
 {
 	struct ticker_timeline timeline;
 	u64 now = 60 * YEAR;
@@ -238,7 +238,7 @@ static void the_longest_period_after_decades(struct kunit *test)
 			(S64_MAX - 60 * YEAR - 1000 * LONGEST) / LONGEST);
 }
 
-static void where_32_bits_would_wrap(struct kunit *test)
+static void times_beyond_32_bits(struct kunit *test)
 {
 	static const u64 edges[] = {
 		U32_MAX - 1ULL, U32_MAX, U32_MAX + 1ULL, U32_MAX * MS,
@@ -268,7 +268,7 @@ static u32 below(struct rnd_state *random, u32 limit)
 	return prandom_u32_state(random) % limit;
 }
 
-static void goes_on_at_random(struct kunit *test, struct rnd_state *random)
+static void check_random_times(struct kunit *test, struct rnd_state *random)
 {
 	u32 period = 1 + below(random, 50);
 	u64 start = prandom_u32_state(random);
@@ -301,7 +301,7 @@ static void every_deadline_exactly_once(struct kunit *test)
 
 	prandom_seed_state(&random, 1);
 	for (run = 0; run < 2000; run++)
-		goes_on_at_random(test, &random);
+		check_random_times(test, &random);
 }
 
 static void buckets_have_inclusive_upper_bounds(struct kunit *test)
@@ -324,7 +324,7 @@ static void buckets_have_inclusive_upper_bounds(struct kunit *test)
 			100 * SECOND);
 }
 
-static void sums_and_extremes(struct kunit *test)
+static void sum_maximum_and_last(struct kunit *test)
 {
 	struct ticker_lateness lateness = { 0 };
 	u64 total = 0;
@@ -355,7 +355,7 @@ static void sums_do_not_wrap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, 200 * YEAR);
 }
 
-static void reset_keeps_what_counts_up(struct kunit *test)
+static void reset_keeps_sum_and_histogram(struct kunit *test)
 {
 	struct ticker_lateness lateness = { 0 };
 
@@ -369,23 +369,73 @@ static void reset_keeps_what_counts_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lateness.max_ns, MS);
 }
 
+static void skipping_counts_nothing(struct kunit *test)
+{
+	static const struct {
+		u64 now_ns, due_ns;
+	} cases[] = {
+		{ 0, 10 * MS }, { 10 * MS - 1, 10 * MS }, { 10 * MS, 20 * MS },
+		{ 20 * MS - 1, 20 * MS }, { 35 * MS, 40 * MS },
+		{ YEAR, YEAR + 10 * MS },
+	};
+	struct ticker_timeline timeline;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ticker_timeline_start(&timeline, 10 * MS, TICKER_PHASE_NONE, 0);
+		ticker_timeline_skip(&timeline, cases[i].now_ns);
+		KUNIT_EXPECT_EQ(test, timeline.due_ns, cases[i].due_ns);
+		KUNIT_EXPECT_EQ(test, timeline.first_due_ns, cases[i].due_ns);
+		KUNIT_EXPECT_EQ(test, ticker_timeline_end(&timeline,
+							  cases[i].now_ns), 0);
+	}
+}
+
+static void merging_adds_up(struct kunit *test)
+{
+	struct ticker_lateness one = { 0 }, other = { 0 };
+
+	ticker_lateness_add(&one, 3 * MS);
+	ticker_lateness_add(&one, MS);
+	ticker_lateness_add(&other, 7 * MS);
+	ticker_lateness_add(&other, 500);
+	ticker_lateness_merge(&one, &other);
+	KUNIT_EXPECT_EQ(test, one.last_ns, MS);
+	KUNIT_EXPECT_EQ(test, one.max_ns, 7 * MS);
+	KUNIT_EXPECT_EQ(test, one.sum_ns, 11 * MS + 500);
+	KUNIT_EXPECT_EQ(test, one.histogram[0], 1);
+	KUNIT_EXPECT_EQ(test, one.histogram[9], 1);
+	KUNIT_EXPECT_EQ(test, one.histogram[11], 1);
+	KUNIT_EXPECT_EQ(test, one.histogram[12], 1);
+
+	ticker_lateness_add(&other, 9 * MS);
+	ticker_lateness_merge(&one, &other);
+	KUNIT_EXPECT_EQ(test, one.last_ns, 9 * MS);
+	KUNIT_EXPECT_EQ(test, one.max_ns, 9 * MS);
+	one.sum_ns = ~0ULL - 1;
+	ticker_lateness_merge(&one, &other);
+	KUNIT_EXPECT_EQ(test, one.sum_ns, ~0ULL);
+}
+
 static struct kunit_case ticker_cases[] = {
 	KUNIT_CASE(starts_one_period_ahead),
 	KUNIT_CASE(starts_at_the_phase),
 	KUNIT_CASE(a_late_tick_moves_no_deadline),
 	KUNIT_CASE(exactly_one_period_late_is_one_missed),
-	KUNIT_CASE(settling_keeps_where_lateness_counts_from),
-	KUNIT_CASE(stopping_leaves_nothing_in_flight),
-	KUNIT_CASE(a_clock_set_back_is_followed),
-	KUNIT_CASE(without_a_step_all_time_is_lateness),
+	KUNIT_CASE(counting_missed_keeps_first_due),
+	KUNIT_CASE(ending_counts_the_overdue_tick),
+	KUNIT_CASE(skipping_counts_nothing),
+	KUNIT_CASE(clock_set_back_is_followed),
+	KUNIT_CASE(without_a_step_elapsed_time_is_lateness),
 	KUNIT_CASE(a_step_is_no_lateness),
-	KUNIT_CASE(the_longest_period_after_decades),
-	KUNIT_CASE(where_32_bits_would_wrap),
+	KUNIT_CASE(longest_period_after_decades),
+	KUNIT_CASE(times_beyond_32_bits),
 	KUNIT_CASE(every_deadline_exactly_once),
 	KUNIT_CASE(buckets_have_inclusive_upper_bounds),
-	KUNIT_CASE(sums_and_extremes),
+	KUNIT_CASE(sum_maximum_and_last),
 	KUNIT_CASE(sums_do_not_wrap),
-	KUNIT_CASE(reset_keeps_what_counts_up),
+	KUNIT_CASE(reset_keeps_sum_and_histogram),
+	KUNIT_CASE(merging_adds_up),
 	{}
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How late: buckets and sums. See lateness.h.
+ * Statistics of lateness: bounds of the buckets, sums over CPUs. See lateness.h.
  */
 #include "lateness.h"
 
 /*
  * Upper bounds of the buckets, inclusive: 1, 2, 5 in every decade from 1 us to
- * 100 s, so that the steps people set alarms at are bounds. Userspace relies
- * on them: they never change.
+ * 100 s, so that usual alert thresholds are bounds. Userspace relies on them: they
+ * never change.
  */
 const u64 ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS] = {
 	1000ULL, 2000ULL, 5000ULL,
@@ -22,37 +22,29 @@ const u64 ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS] = {
 };
 
 /**
- * ticker_lateness_add() - record one lateness
- * @lateness: where
- * @late_ns: how late, in nanoseconds
+ * ticker_lateness_merge() - add the statistics of another CPU
+ * @into: changed to those of both
+ * @from: those of the other CPU
  */
-void ticker_lateness_add(struct ticker_lateness *lateness, u64 late_ns)
+void ticker_lateness_merge(struct ticker_lateness *into,
+			   const struct ticker_lateness *from)
 {
-	unsigned int bucket = lateness->bucket;
+	int i;
 
-	/* From where the last one was: most are not far from there. */
-	while (bucket < TICKER_LATENESS_BOUNDS &&
-	       late_ns > ticker_lateness_bounds_ns[bucket])
-		bucket++;
-	while (bucket && late_ns <= ticker_lateness_bounds_ns[bucket - 1])
-		bucket--;
-
-	lateness->bucket = bucket;
-	lateness->histogram[bucket]++;
-	lateness->last_ns = late_ns;
-	/* It never goes down, also not by an overflow. */
-	lateness->sum_ns += late_ns;
-	if (lateness->sum_ns < late_ns)
-		lateness->sum_ns = ~0ULL;
-	if (late_ns > lateness->max_ns)
-		lateness->max_ns = late_ns;
+	if (from->last_ns > into->last_ns)
+		into->last_ns = from->last_ns;
+	if (from->max_ns > into->max_ns)
+		into->max_ns = from->max_ns;
+	into->sum_ns = ticker_lateness_sum(into->sum_ns, from->sum_ns);
+	for (i = 0; i < TICKER_LATENESS_BUCKETS; i++)
+		into->histogram[i] += from->histogram[i];
 }
 
 /**
- * ticker_lateness_reset() - forget the worst and the last
- * @lateness: where
+ * ticker_lateness_reset() - clear the maximum and the last lateness
+ * @lateness: the statistics
  *
- * The sum and the histogram are what monitors count: they never go down.
+ * The sum and the histogram are monotonic counters for monitors, and stay.
  */
 void ticker_lateness_reset(struct ticker_lateness *lateness)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How late: the last, the worst, the sum, and a histogram.
+ * Statistics of lateness: last, maximum, sum, and a histogram.
  *
- * Compiles in the kernel and on the host, and knows neither. The caller holds
- * whatever keeps two of these calls on one struct apart.
+ * Compiles in the kernel and on the host, and depends on neither. The caller
+ * serializes the calls on one struct.
  */
 #ifndef SCHED_TICK_LATENESS_H
 #define SCHED_TICK_LATENESS_H
@@ -14,13 +14,14 @@
 #define TICKER_LATENESS_BUCKETS	(TICKER_LATENESS_BOUNDS + 1)
 
 /**
- * struct ticker_lateness - what is known of one kind of lateness, in nanoseconds
- * @last_ns: the latest one recorded
+ * struct ticker_lateness - statistics of one kind of lateness, in ns
+ * @last_ns: the last one recorded; of several CPUs the largest of these
  * @max_ns: the largest one since the last ticker_lateness_reset()
- * @sum_ns: all of them; stays at its largest value rather than overflow
- * @bucket: in which of @histogram the latest one is counted
- * @histogram: counts; bucket i holds what is at most ticker_lateness_bounds_ns[i]
- *	and above the bound before, the last bucket all the rest
+ * @sum_ns: sum of all; stays at its largest value rather than overflow
+ * @bucket: index into @histogram of the last one
+ * @histogram: counts; bucket i holds those that are at most
+ *	ticker_lateness_bounds_ns[i] and above the bound before, the last bucket
+ *	all larger ones
  */
 struct ticker_lateness {
 	u64 last_ns;
@@ -32,7 +33,41 @@ struct ticker_lateness {
 
 extern const u64 ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS];
 
-void ticker_lateness_add(struct ticker_lateness *lateness, u64 late_ns);
+void ticker_lateness_merge(struct ticker_lateness *into,
+			   const struct ticker_lateness *from);
 void ticker_lateness_reset(struct ticker_lateness *lateness);
+
+/* The sum never goes down, not even by an overflow. */
+static inline u64 ticker_lateness_sum(u64 a_ns, u64 b_ns)
+{
+	u64 sum_ns = a_ns + b_ns;
+
+	return sum_ns < b_ns ? ~0ULL : sum_ns;
+}
+
+/**
+ * ticker_lateness_add() - record one lateness
+ * @lateness: the statistics
+ * @late_ns: the lateness, in ns
+ */
+static inline void ticker_lateness_add(struct ticker_lateness *lateness,
+				       u64 late_ns)
+{
+	unsigned int bucket = lateness->bucket;
+
+	/* Start at the previous bucket: consecutive values are usually close. */
+	while (bucket < TICKER_LATENESS_BOUNDS &&
+	       late_ns > ticker_lateness_bounds_ns[bucket])
+		bucket++;
+	while (bucket && late_ns <= ticker_lateness_bounds_ns[bucket - 1])
+		bucket--;
+
+	lateness->bucket = bucket;
+	lateness->histogram[bucket]++;
+	lateness->last_ns = late_ns;
+	lateness->sum_ns = ticker_lateness_sum(lateness->sum_ns, late_ns);
+	if (late_ns > lateness->max_ns)
+		lateness->max_ns = late_ns;
+}
 
 #endif /* SCHED_TICK_LATENESS_H */

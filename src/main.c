@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Load and unload: the order of birth and of death, and nothing else.
+ * Module parameters; load and unload: the order of creation and removal.
  */
 #include <linux/err.h>
 #include <linux/errno.h>
@@ -32,7 +32,7 @@ static int ticker_param_set(const char *val, const struct kernel_param *kp,
 
 	if (kstrtouint(val, 10, &value) || value < min || value > max)
 		return -EINVAL;
-	/* A ticker may be being made. */
+	/* A ticker may be created at the same time. */
 	WRITE_ONCE(*(unsigned int *)kp->arg, value);
 	return 0;
 }
@@ -58,7 +58,7 @@ static const struct kernel_param_ops ticker_param_tickers_ops = {
 	.get = param_get_uint,
 };
 
-/* The last one is no group. */
+/* UINT_MAX is no group. */
 static int ticker_param_set_gid(const char *val, const struct kernel_param *kp)
 {
 	return ticker_param_set(val, kp, 0, UINT_MAX - 1);
@@ -80,19 +80,19 @@ static const struct kernel_param_ops ticker_param_rate_ops = {
 };
 
 /*
- * The first two are not shown in /sys/module: they would keep the values of load
- * beside the default ticker's files of the same names.
+ * period_ms and enabled are not in /sys/module, where they would keep the values of
+ * load; the default ticker has files of these names.
  */
 module_param_cb(period_ms, &ticker_param_period_ops, &period_ms, 0);
-MODULE_PARM_DESC(period_ms, "period of the default ticker at load, 1 to 2147483647 (1000)");
+MODULE_PARM_DESC(period_ms, "Period of the default ticker at load in ms, 1 to 2147483647 (default: 1000)");
 module_param(enabled, bool, 0);
-MODULE_PARM_DESC(enabled, "whether the default ticker runs from load on (1)");
+MODULE_PARM_DESC(enabled, "Enable the default ticker at load, 0 or 1 (default: 1)");
 module_param_cb(max_tickers, &ticker_param_tickers_ops, &max_tickers, 0444);
-MODULE_PARM_DESC(max_tickers, "how many named tickers there may be, 0 to 65536 (1024)");
+MODULE_PARM_DESC(max_tickers, "Largest number of named tickers, 0 to 65536 (default: 1024)");
 module_param_cb(gid, &ticker_param_gid_ops, &ticker_attrs_gid, 0644);
 module_param_cb(max_rate, &ticker_param_rate_ops, &ticker_rate_max, 0644);
-MODULE_PARM_DESC(max_rate, "ticks per second that all enabled tickers together may have, unless the writer has CAP_SYS_RESOURCE, 1 to 2147483647 (10000)");
-MODULE_PARM_DESC(gid, "group that may write period_ms and enabled of tickers made from now on (0: none)");
+MODULE_PARM_DESC(max_rate, "Largest sum of the rates of all enabled tickers in ticks per second, for writers without CAP_SYS_RESOURCE, 1 to 2147483647 (default: 10000)");
+MODULE_PARM_DESC(gid, "Group that may write period_ms and enabled of tickers created from now on, 0 for none (default: 0)");
 
 static int __init sched_tick_init(void)
 {
@@ -147,7 +147,7 @@ static void __exit sched_tick_exit(void)
 module_init(sched_tick_init);
 module_exit(sched_tick_exit);
 
-MODULE_DESCRIPTION("Work every so often, and how punctually it ran");
+MODULE_DESCRIPTION("Periodic work, and statistics of how late it ran");
 MODULE_AUTHOR("The sched_tick developers");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * On which CPU a ticker ticks: choose it, move it, arm its timers there.
+ * Placement: choose the CPU of a share that is bound to none, move the share, and
+ * arm the timers of any share on its CPU.
  *
- * A pinned hrtimer can only be armed on its own CPU. Whoever has to arm the
- * timers of a ticker from elsewhere puts the ticker on the list of its CPU and
- * sends that CPU an interrupt. Nobody waits for it: the CPU may have interrupts
- * off for long. A ticker leaves the list when it is halted.
+ * A pinned hrtimer can only be armed on its own CPU. Code that has to arm the
+ * timers of a share from another CPU puts the share on the list of its CPU and
+ * sends that CPU an interrupt. It does not wait for the interrupt, because the CPU
+ * may have interrupts off for long. A share is taken off the list when it is
+ * disarmed.
  */
 #include <linux/cpumask.h>
 #include <linux/list.h>
@@ -18,87 +20,87 @@
 
 #include "compat.h"
 #include "place.h"
-#include "ticker.h"
+#include "ticker_cpu.h"
 
 /**
- * struct ticker_place_cpu - what is known of one CPU; under ticker_place_lock
+ * struct ticker_place - state of one CPU; under ticker_place_lock
  * @csd: the interrupt
- * @tickers: tickers whose timers are to be armed there
- * @sent: @csd is on its way
- * @count: number of tickers that are placed there
+ * @shares: shares whose timers are to be armed there
+ * @sent: @csd was sent and has not arrived
+ * @count: number of unbound shares placed there
  */
-struct ticker_place_cpu {
+struct ticker_place {
 	call_single_data_t csd;
-	struct list_head tickers;
+	struct list_head shares;
 	bool sent;
 	unsigned int count;
 };
 
-static DEFINE_PER_CPU(struct ticker_place_cpu, ticker_place_cpus);
+static DEFINE_PER_CPU(struct ticker_place, ticker_places);
 
 /*
- * Nested in the lock of a ticker. Not taken by a tick, unless it runs on a CPU
- * that its ticker has just been moved away from.
+ * Nested in the lock of a share. A tick takes it only if it does not run on the CPU
+ * of its share.
  */
 static DEFINE_RAW_SPINLOCK(ticker_place_lock);
 
 static void ticker_place_ipi_fn(void *unused)
 {
-	struct ticker_place_cpu *here = this_cpu_ptr(&ticker_place_cpus);
-	struct ticker *ticker;
+	struct ticker_place *here = this_cpu_ptr(&ticker_places);
+	struct ticker_cpu *share;
 
 	raw_spin_lock(&ticker_place_lock);
 	here->sent = false;
-	while (!list_empty(&here->tickers)) {
-		ticker = list_first_entry(&here->tickers, struct ticker,
-					  place_node);
-		list_del_init(&ticker->place_node);
-		ticker->placing++;
+	while (!list_empty(&here->shares)) {
+		share = list_first_entry(&here->shares, struct ticker_cpu,
+					 place_node);
+		list_del_init(&share->place_node);
+		share->placing++;
 		raw_spin_unlock(&ticker_place_lock);
-		ticker_arm_here(ticker);
+		ticker_cpu_arm_here(share);
 		raw_spin_lock(&ticker_place_lock);
-		ticker->placing--;
+		share->placing--;
 	}
 	raw_spin_unlock(&ticker_place_lock);
 }
 
 /**
- * ticker_place_arm() - have a ticker's timers armed on the CPU where it is placed
- * @ticker: the ticker, armed
+ * ticker_place_arm() - have the timers of a share armed on its CPU
+ * @share: the share, armed
  *
- * Returns before they are.
+ * Returns before they are armed.
  *
  * Context: under @lock; not on that CPU.
  */
-void ticker_place_arm(struct ticker *ticker)
+void ticker_place_arm(struct ticker_cpu *share)
 {
-	struct ticker_place_cpu *there = per_cpu_ptr(&ticker_place_cpus, ticker->cpu);
+	struct ticker_place *there = per_cpu_ptr(&ticker_places, share->cpu);
 
-	lockdep_assert_held(&ticker->lock);
+	lockdep_assert_held(&share->lock);
 
 	raw_spin_lock(&ticker_place_lock);
-	list_move_tail(&ticker->place_node, &there->tickers);
-	/* It fails if the CPU is offline; then the ticker is about to be moved. */
+	list_move_tail(&share->place_node, &there->shares);
+	/* Fails if the CPU is offline; hotplug then moves or stops the share. */
 	if (!there->sent)
-		there->sent = !smp_call_function_single_async(ticker->cpu,
+		there->sent = !smp_call_function_single_async(share->cpu,
 							      &there->csd);
 	raw_spin_unlock(&ticker_place_lock);
 }
 
 /**
- * ticker_place_forget() - have a ticker's timers armed by nobody
- * @ticker: the ticker, not armed
+ * ticker_place_forget() - undo ticker_place_arm()
+ * @share: the share, not armed
  *
  * Context: process context; waits for another CPU's interrupt, which is short.
  */
-void ticker_place_forget(struct ticker *ticker)
+void ticker_place_forget(struct ticker_cpu *share)
 {
 	bool placing;
 
 	for (;;) {
 		raw_spin_lock_irq(&ticker_place_lock);
-		list_del_init(&ticker->place_node);
-		placing = ticker->placing;
+		list_del_init(&share->place_node);
+		placing = share->placing;
 		raw_spin_unlock_irq(&ticker_place_lock);
 		if (!placing)
 			return;
@@ -106,14 +108,20 @@ void ticker_place_forget(struct ticker *ticker)
 	}
 }
 
-static bool ticker_place_is_housekeeping(unsigned int cpu)
+/**
+ * ticker_place_is_housekeeping() - whether a CPU is not isolated
+ * @cpu: the CPU
+ *
+ * Return: false for CPUs of isolcpus= and nohz_full=.
+ */
+bool ticker_place_is_housekeeping(unsigned int cpu)
 {
 	return housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
 	       housekeeping_test_cpu(cpu, HK_TYPE_TIMER) &&
 	       housekeeping_test_cpu(cpu, HK_TYPE_WQ);
 }
 
-/* The housekeeping CPU with the fewest tickers; of equal ones this CPU. */
+/* The housekeeping CPU with the fewest unbound shares; this CPU among equals. */
 static int ticker_place_choose(int except)
 {
 	int best = -1, fallback = -1, this_cpu = smp_processor_id();
@@ -128,115 +136,108 @@ static int ticker_place_choose(int except)
 		fallback = cpu;
 		if (!ticker_place_is_housekeeping(cpu))
 			continue;
-		count = per_cpu(ticker_place_cpus, cpu).count;
+		count = per_cpu(ticker_places, cpu).count;
 		if (count < least || (count == least && cpu == this_cpu)) {
 			least = count;
 			best = cpu;
 		}
 	}
-	/* The housekeeping CPUs may be offline. */
+	/* All housekeeping CPUs may be offline. */
 	return best < 0 ? fallback : best;
 }
 
-static void ticker_place_set(struct ticker *ticker, int cpu)
+static void ticker_place_set(struct ticker_cpu *share, int cpu)
 {
 	lockdep_assert_held(&ticker_place_lock);
 
-	if (ticker->cpu >= 0)
-		per_cpu(ticker_place_cpus, ticker->cpu).count--;
+	if (share->cpu >= 0)
+		per_cpu(ticker_places, share->cpu).count--;
 	if (cpu >= 0)
-		per_cpu(ticker_place_cpus, cpu).count++;
-	/* The alarm reads it and takes no lock. */
-	WRITE_ONCE(ticker->cpu, cpu);
+		per_cpu(ticker_places, cpu).count++;
+	/* The timer reads it without the lock. */
+	WRITE_ONCE(share->cpu, cpu);
 }
 
 /**
- * ticker_place_enter() - place a ticker according to its settings
- * @ticker: the ticker
- *
- * One that may be anywhere stays where it is, if it is placed.
+ * ticker_place_enter() - choose a CPU for an unbound share that has none
+ * @share: the share
  *
  * Context: under @lock, and cpus_read_lock().
  */
-void ticker_place_enter(struct ticker *ticker)
+void ticker_place_enter(struct ticker_cpu *share)
 {
-	int cpu = ticker->config.cpu;
-
-	lockdep_assert_held(&ticker->lock);
-	if (cpu < 0 && ticker->cpu >= 0)
+	lockdep_assert_held(&share->lock);
+	if (share->cpu >= 0)
 		return;
 
 	raw_spin_lock(&ticker_place_lock);
-	ticker_place_set(ticker, cpu < 0 ? ticker_place_choose(-1) : cpu);
+	ticker_place_set(share, ticker_place_choose(-1));
 	raw_spin_unlock(&ticker_place_lock);
 }
 
 /**
- * ticker_place_leave() - note that a ticker is on no CPU
- * @ticker: the ticker, halted
+ * ticker_place_leave() - release the CPU of an unbound share
+ * @share: the share, not armed
  *
  * Context: under @lock.
  */
-void ticker_place_leave(struct ticker *ticker)
+void ticker_place_leave(struct ticker_cpu *share)
 {
-	lockdep_assert_held(&ticker->lock);
+	lockdep_assert_held(&share->lock);
 
 	raw_spin_lock(&ticker_place_lock);
-	ticker_place_set(ticker, -1);
+	ticker_place_set(share, -1);
 	raw_spin_unlock(&ticker_place_lock);
 }
 
 /**
- * ticker_place_cpu_down() - move a ticker away from a CPU that goes offline
- * @ticker: the ticker
- * @cpu: the CPU, which still runs
+ * ticker_place_cpu_offline() - move an unbound share away from a CPU
+ * @share: the share
+ * @cpu: the CPU, which goes offline and still runs
  *
- * Context: CPU hotplug. Under @lock alone: waiting for @control would make
- * hotplug wait for a tick.
+ * Context: CPU hotplug, under @lock.
  */
-void ticker_place_cpu_down(struct ticker *ticker, int cpu)
+void ticker_place_cpu_offline(struct ticker_cpu *share, int cpu)
 {
-	lockdep_assert_held(&ticker->lock);
+	lockdep_assert_held(&share->lock);
 
-	if (ticker->config.cpu == cpu)
-		WRITE_ONCE(ticker->config.cpu, -1);
-	if (ticker->cpu != cpu)
+	if (share->cpu != cpu)
 		return;
 
 	raw_spin_lock(&ticker_place_lock);
-	ticker_place_set(ticker, ticker_place_choose(cpu));
+	ticker_place_set(share, ticker_place_choose(cpu));
 	raw_spin_unlock(&ticker_place_lock);
-	if (ticker->armed)
-		ticker_place_arm(ticker);
+	if (share->armed)
+		ticker_place_arm(share);
 }
 
 /**
- * ticker_place_cpu_up() - move a ticker to a CPU that came online, if it has fewer
- * @ticker: the ticker
- * @cpu: the CPU, which is the one that runs this
+ * ticker_place_cpu_online() - move an unbound share to a CPU that has fewer of them
+ * @share: the share
+ * @cpu: the CPU that came online; it runs this
  *
- * Context: CPU hotplug, under @lock alone.
- * Return: whether it was moved, and its timers are to be armed here.
+ * Context: CPU hotplug, under @lock.
+ * Return: true if it was moved and its timers have to be armed here.
  */
-bool ticker_place_cpu_up(struct ticker *ticker, int cpu)
+bool ticker_place_cpu_online(struct ticker_cpu *share, int cpu)
 {
 	bool move;
 
-	lockdep_assert_held(&ticker->lock);
+	lockdep_assert_held(&share->lock);
 
-	if (ticker->config.cpu >= 0 || ticker->cpu < 0)
+	if (share->cpu < 0)
 		return false;
 
 	raw_spin_lock(&ticker_place_lock);
-	/* One that had no housekeeping CPU goes to the first that comes. */
+	/* A share without a housekeeping CPU goes to the first that comes. */
 	move = ticker_place_is_housekeeping(cpu) &&
-	       (per_cpu(ticker_place_cpus, cpu).count + 1 <
-		per_cpu(ticker_place_cpus, ticker->cpu).count ||
-		!ticker_place_is_housekeeping(ticker->cpu));
+	       (per_cpu(ticker_places, cpu).count + 1 <
+		per_cpu(ticker_places, share->cpu).count ||
+		!ticker_place_is_housekeeping(share->cpu));
 	if (move)
-		ticker_place_set(ticker, cpu);
+		ticker_place_set(share, cpu);
 	raw_spin_unlock(&ticker_place_lock);
-	return move && ticker->armed;
+	return move && share->armed;
 }
 
 /**
@@ -247,17 +248,17 @@ void ticker_place_init(void)
 	int cpu;
 
 	for_each_possible_cpu(cpu) {
-		struct ticker_place_cpu *there = per_cpu_ptr(&ticker_place_cpus, cpu);
+		struct ticker_place *there = per_cpu_ptr(&ticker_places, cpu);
 
-		INIT_LIST_HEAD(&there->tickers);
+		INIT_LIST_HEAD(&there->shares);
 		there->csd.func = ticker_place_ipi_fn;
 	}
 }
 
 /**
- * ticker_place_exit() - wait for interrupts that are on their way
+ * ticker_place_exit() - wait for interrupts that were sent
  *
- * No ticker is left, so no more of them is sent.
+ * No ticker is left, so no more interrupts are sent.
  */
 void ticker_place_exit(void)
 {
@@ -267,12 +268,12 @@ void ticker_place_exit(void)
 	for_each_possible_cpu(cpu) {
 		do {
 			raw_spin_lock_irq(&ticker_place_lock);
-			sent = per_cpu(ticker_place_cpus, cpu).sent;
+			sent = per_cpu(ticker_places, cpu).sent;
 			raw_spin_unlock_irq(&ticker_place_lock);
 			if (sent)
 				schedule_timeout_uninterruptible(1);
 		} while (sent);
 	}
-	/* The last of them may not have returned. */
+	/* The function of the last interrupt may not have returned. */
 	synchronize_rcu();
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many ticks per second all enabled tickers together may have.
+ * Limit of the sum of the rates of all enabled tickers.
  *
- * A group may start tickers and set their periods. The limit keeps its members
- * from taking a CPU away from everybody else.
+ * A group may enable tickers and set their periods. The limit keeps its members from
+ * taking most of a CPU. A ticker counts once, on however many CPUs it ticks: the
+ * limit is valid for each CPU.
  */
 #include <linux/capability.h>
 #include <linux/errno.h>
@@ -13,12 +14,12 @@
 #include "rate.h"
 #include "ticker.h"
 
-/* Rates are in ticks per 1000 s: one for periods that long, and longer ones. */
+/* Rates are in ticks per 1000 s, rounded up. */
 #define TICKER_RATE_UNIT	1000
 
 unsigned int ticker_rate_max = 10000;
 
-static DEFINE_MUTEX(ticker_rate_lock);	/* the sum, and @rate of each ticker */
+static DEFINE_MUTEX(ticker_rate_lock);	/* the sum and @rate of each ticker */
 static u64 ticker_rate_sum;
 
 static u32 ticker_rate(int enabled, int period_ms)
@@ -37,10 +38,11 @@ static void ticker_rate_set(struct ticker *ticker, u32 rate)
 /**
  * ticker_rate_change() - account for a change of a ticker's rate, if it is allowed
  * @ticker: the ticker
- * @enabled: whether it ticks then
- * @period_ms: its period then, in ms
+ * @enabled: whether it is enabled after the change
+ * @period_ms: its period after the change, in ms
  *
- * A rate that does not grow is never refused, nor one that root chooses.
+ * A rate that does not grow is never refused, nor one that a writer with
+ * CAP_SYS_RESOURCE chooses.
  *
  * Context: may sleep. Under @control.
  * Return: 0, or -ERANGE if the sum of all rates would exceed the limit.
@@ -65,7 +67,7 @@ int ticker_rate_change(struct ticker *ticker, int enabled, int period_ms)
 /**
  * ticker_rate_restore() - undo ticker_rate_change()
  * @ticker: the ticker
- * @enabled: whether it ticks
+ * @enabled: whether it is enabled
  * @period_ms: its period, in ms
  *
  * Context: may sleep. Under @control.

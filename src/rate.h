@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How many ticks per second all enabled tickers together may have.
+ * Limit of the sum of the rates of all enabled tickers.
  */
 #ifndef SCHED_TICK_RATE_H
 #define SCHED_TICK_RATE_H
 
 struct ticker;
 
-/* The limit, for writers without CAP_SYS_RESOURCE. A parameter of the module. */
+/* Ticks per second, for writers without CAP_SYS_RESOURCE. A module parameter. */
 extern unsigned int ticker_rate_max;
 
 int ticker_rate_change(struct ticker *ticker, int enabled, int period_ms);

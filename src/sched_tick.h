@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * For other kernel modules: have a function called at every tick of a ticker.
- * docs/subscribe.md shows a module that does, and how to build it.
+ * Interface for other kernel modules: call a function at each tick of a ticker.
+ * docs/subscribe.md has a module that uses it, and how to build it.
  */
 #ifndef SCHED_TICK_H
 #define SCHED_TICK_H
@@ -14,14 +14,17 @@ struct ticker;
 
 /**
  * struct sched_tick_info - one tick
- * @ticker: the ticker's name
- * @counter: which tick it is: how many ran since the ticker was made
- * @deadline_ns: when it was due, in nanoseconds on the ticker's clock. If
- *	periods were missed, when the first of them was.
- * @now_ns: when it ran, on the same clock
- * @missed: how many periods had no tick of their own since the one before
- * @lateness_ns: how long after the deadline was reached it ran, in nanoseconds of
- *	CLOCK_MONOTONIC: a step of the ticker's clock is not in it
+ * @ticker: name of the ticker
+ * @counter: number of ticks since the ticker was created, this one included; of a
+ *	ticker on several CPUs, those of its CPU
+ * @deadline_ns: deadline of the tick, in ns on the ticker's clock; if periods were
+ *	missed, deadline of the first of them
+ * @now_ns: start of the tick, in ns on the same clock
+ * @missed: periods without a tick of their own since the previous tick
+ * @lateness_ns: delay from the instant at which the deadline was reached to the
+ *	start of the tick, in ns on CLOCK_MONOTONIC; a step of the ticker's clock is
+ *	not part of it
+ * @cpu: CPU of the timer that queued the tick
  */
 struct sched_tick_info {
 	const char *ticker;
@@ -30,14 +33,15 @@ struct sched_tick_info {
 	u64 now_ns;
 	u64 missed;
 	u64 lateness_ns;
+	int cpu;
 };
 
 /**
- * struct sched_tick_subscriber - whom a ticker calls
- * @tick: called once per tick, see sched_tick_subscribe()
+ * struct sched_tick_subscriber - a function that a ticker calls
+ * @tick: called once for each tick, see sched_tick_subscribe()
  *
- * Belongs to the caller, who sets @tick and zeroes the rest, usually as part of
- * a larger struct that @tick finds by container_of().
+ * It belongs to the caller, who sets @tick and zeroes the rest, usually as part of a
+ * larger struct that @tick finds with container_of().
  */
 struct sched_tick_subscriber {
 	void (*tick)(struct sched_tick_subscriber *subscriber,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Callbacks of other modules.
+ * Subscribers in other modules.
  *
- * A subscriber depends on this module by the symbols it calls, so the module
- * stays while it is there; and it holds its ticker's item in configfs. The
- * default ticker goes with the module only.
+ * A module with a subscriber uses symbols of this module, which therefore stays
+ * loaded. A subscriber also holds its ticker's item in configfs. The default ticker
+ * is removed with the module only.
  */
 #include <linux/err.h>
 #include <linux/errno.h>
@@ -19,7 +19,7 @@
 
 static struct ticker *ticker_subscribe_default;
 
-/* Two who subscribe the same subscriber; not taken to unsubscribe. */
+/* Serializes calls that subscribe the same subscriber; not taken to unsubscribe. */
 static DEFINE_MUTEX(ticker_subscribe_lock);
 
 static int ticker_subscribe_add(const char *name,
@@ -27,6 +27,7 @@ static int ticker_subscribe_add(const char *name,
 {
 	struct config_item *item = NULL;
 	struct ticker *ticker;
+	int err;
 
 	lockdep_assert_held(&ticker_subscribe_lock);
 
@@ -40,35 +41,43 @@ static int ticker_subscribe_add(const char *name,
 		ticker = ticker_subscribe_default;
 	}
 
+	err = ticker_add_subscriber(ticker, subscriber);
+	if (err) {
+		if (item)
+			ticker_configfs_release(item);
+		return err;
+	}
 	subscriber->ticker = ticker;
 	subscriber->item = item;
-	ticker_add_subscriber(ticker, subscriber);
 	return 0;
 }
 
 /**
  * sched_tick_subscribe() - have a function called at every tick of a ticker
- * @ticker: the ticker's name: "default", or what was given to mkdir
- * @subscriber: whom to call: @tick is set, the rest is zero. The caller's, and
- *	not to be freed or changed before sched_tick_unsubscribe() has returned.
+ * @ticker: name of the ticker: "default", or the name given to mkdir
+ * @subscriber: the subscriber, with @tick set and the rest zero. It belongs to the
+ *	caller, who must not free or change it before sched_tick_unsubscribe() has
+ *	returned.
  *
  * @subscriber->tick is called once for each tick that starts after this has
- * returned, in the order of subscription, in a kernel worker, in process context
- * with nothing locked; never twice at a time. It may sleep. What it takes makes
- * later ticks late, and periods that pass meanwhile count as missed; they are
- * not made up for. It is not called while the ticker is disabled.
+ * returned, in the order of subscription, in process context of a kernel worker
+ * with no lock held, and never twice at a time. It may sleep. The time it takes
+ * makes later ticks late; periods that pass meanwhile are missed and not run
+ * later. It is not called while the ticker is disabled.
  *
  * It must not call sched_tick_subscribe() or sched_tick_unsubscribe(), nor wait
- * for anyone who does, or who writes to the ticker's files: all of these may
- * wait for it to return.
+ * for a task that does so or that writes to the ticker's files: these wait until
+ * it has returned.
  *
- * While it has a subscriber a named ticker can't be removed: rmdir fails with
- * EBUSY. The settings of the ticker are its administrator's, and may change.
+ * A named ticker that has a subscriber cannot be removed: rmdir fails with EBUSY.
+ * Its administrator may change its settings, but not so that ticks run on several
+ * CPUs or on the queue bh.
  *
  * Context: process context; may sleep. Not in a tick, nor in a function of
  * configfs.
- * Return: 0; -EINVAL if a name or function is missing; -ENOENT if there is no
- * such ticker; -EBUSY if @subscriber is subscribed already.
+ * Return: 0; -EINVAL if a name or function is missing; -ENOENT if there is no such
+ * ticker; -EBUSY if @subscriber is subscribed already, or if the ticks run on
+ * several CPUs or on the queue bh.
  */
 int sched_tick_subscribe(const char *ticker,
 			 struct sched_tick_subscriber *subscriber)
@@ -87,10 +96,10 @@ EXPORT_SYMBOL_GPL(sched_tick_subscribe);
 
 /**
  * sched_tick_unsubscribe() - undo sched_tick_subscribe()
- * @subscriber: what was given to that. One that is not subscribed is left alone.
+ * @subscriber: the subscriber; ignored if it is not subscribed
  *
- * When this returns @subscriber->tick does not run and will not be called any
- * more; @subscriber may be freed, or subscribed anew.
+ * When this returns @subscriber->tick does not run and will not be called again;
+ * @subscriber may be freed or subscribed again.
  *
  * Context: process context; sleeps until @subscriber->tick has returned, if it
  * runs, and waits for no other callback. Not in a tick.
@@ -108,10 +117,11 @@ void sched_tick_unsubscribe(struct sched_tick_subscriber *subscriber)
 EXPORT_SYMBOL_GPL(sched_tick_unsubscribe);
 
 /**
- * ticker_subscribe_init() - make ready for subscribers
+ * ticker_subscribe_init() - prepare for subscribers
  * @ticker: the default ticker
  *
- * No other module can call before this one is loaded, or after it began to go.
+ * Other modules can subscribe only after this module is loaded and before its
+ * removal starts.
  */
 void ticker_subscribe_init(struct ticker *ticker)
 {

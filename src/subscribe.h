@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Callbacks of other modules. What they call is in sched_tick.h.
+ * Subscribers in other modules. Their interface is in sched_tick.h.
  */
 #ifndef SCHED_TICK_SUBSCRIBE_H
 #define SCHED_TICK_SUBSCRIBE_H

@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One ticker: its object, its delayed work, its alarm, its life and death.
+ * One ticker: its object, its settings, its life.
  */
 #ifndef SCHED_TICK_TICKER_H
 #define SCHED_TICK_TICKER_H
 
-#include <linux/atomic.h>
-#include <linux/hrtimer.h>
+#include <linux/cpumask.h>
 #include <linux/kobject.h>
 #include <linux/limits.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
-#include <linux/time64.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "lateness.h"
 #include "sched_tick.h"
 #include "timeline.h"
+
+struct ticker_cpu;
+struct ticker_event;
 
 #define TICKER_NAME_LEN		32
 #define TICKER_NAME_DEFAULT	"default"
@@ -38,16 +40,35 @@ enum ticker_timer {
 	TICKER_TIMERS
 };
 
+enum ticker_queue {
+	TICKER_QUEUE_HIGHPRI,
+	TICKER_QUEUE_NORMAL,
+	TICKER_QUEUE_UNBOUND,
+#ifdef TICKER_HAVE_WQ_BH
+	TICKER_QUEUE_BH,
+#endif
+	TICKER_QUEUES
+};
+
+enum ticker_cpus {
+	TICKER_CPUS_ANY,
+	TICKER_CPUS_ALL,
+	TICKER_CPUS_HOUSEKEEPING,
+	TICKER_CPUS_WORDS,
+	TICKER_CPUS_LIST = TICKER_CPUS_WORDS
+};
+
 /**
- * struct ticker_config - what userspace chose, file by file
+ * struct ticker_config - settings of a ticker, one per file
  * @enabled: 0 or 1
  * @period_ms: TICKER_PERIOD_MIN_MS to TICKER_PERIOD_MAX_MS
  * @timer: an enum ticker_timer
  * @clock: an enum ticker_clock
  * @phase_ms: -1, or 0 to @period_ms - 1
- * @cpu: -1, or the CPU whose worker pool runs the ticks
+ * @cpus: an enum ticker_cpus
+ * @queue: an enum ticker_queue
  * @notify: 1: each tick wakes poll(2) on counter
- * @stall_ms: a tick later than this is a stall; 0: none is
+ * @stall_ms: threshold of a stall in ms; 0: stalls are not detected
  */
 struct ticker_config {
 	int enabled;
@@ -55,21 +76,23 @@ struct ticker_config {
 	int timer;
 	int clock;
 	int phase_ms;
-	int cpu;
+	int cpus;
+	int queue;
 	int notify;
 	int stall_ms;
 };
 
-/* As of birth: disabled. */
+/* Settings of a new named ticker: disabled. */
 extern const struct ticker_config ticker_config_default;
 
 /**
- * struct ticker_counts - what a monitor counts
- * @counter: ticks run since the ticker was made
+ * struct ticker_counts - counts of one CPU, or their sums over all CPUs
+ * @counter: ticks run since the ticker was created
  * @missed: periods that passed without a tick of their own
- * @stalls: ticks that were later than @stall_ms, one that is overdue included
- * @lateness: deadline to tick
- * @timer_lateness: deadline to alarm, for ticks that an alarm woke
+ * @stalls: ticks later than @stall_ms, one that is overdue included
+ * @lateness: delay from the deadline to the tick
+ * @timer_lateness: delay from the deadline to the timer interrupt, for ticks that
+ *	the hrtimer queued
  */
 struct ticker_counts {
 	u64 counter;
@@ -79,150 +102,71 @@ struct ticker_counts {
 	struct ticker_lateness timer_lateness;
 };
 
+/**
+ * struct ticker_snapshot - what the files of a ticker show
+ * @config: settings
+ * @counts: counts
+ * @cpus: number of CPUs that it ticks on now; 1 for any
+ */
 struct ticker_snapshot {
 	struct ticker_config config;
 	struct ticker_counts counts;
-};
-
-/**
- * struct ticker_reported - what userspace was last last_reported by uevent
- * @stalls: as of the last stall; the lower half
- * @stalled: it was not followed by recovered
- * @enabled: as of the last enabled or disabled
- */
-struct ticker_reported {
-	u32 stalls;
-	bool stalled;
-	bool enabled;
-};
-
-/**
- * struct ticker_waker - a file that processes poll(2) on
- * @node: the file; referenced
- * @deferred: there was a change during the pause
- * @again_ns: end of the pause, in ns on CLOCK_MONOTONIC
- * @took_ns: how long waking them took last, in ns
- */
-struct ticker_waker {
-	struct kernfs_node *node;
-	atomic_t deferred;
-	atomic64_t again_ns;
-	atomic64_t took_ns;
-};
-
-struct ticker;
-
-/**
- * struct ticker_event - how a ticker is reported to userspace
- * @node: link to the tickers that have to be reported by uevent; under the lock of
- *	that queue
- * @again: when it may be reported again, in jiffies; under the same lock
- * @log_window: when a line was logged last; under the same lock
- * @ticker: the ticker
- * @last_reported: state as of the last uevent; used by the work item that sends uevents,
- *	and by nobody else once the ticker is created
- * @stall_cpu: where the last stall was; under @lock of the ticker
- * @stall_late_ns: how late the tick was that ended the last stall, in ns; under
- *	@lock of the ticker
- * @wake_work: wakes processes after the pause of a file
- * @counter: the file counter
- * @enabled: the file enabled
- */
-struct ticker_event {
-	struct list_head node;
-	unsigned long again;
-	unsigned long log_window;
-	struct ticker *ticker;
-	struct ticker_reported last_reported;
-	int stall_cpu;
-	u64 stall_late_ns;
-	struct delayed_work wake_work;
-	struct ticker_waker counter;
-	struct ticker_waker enabled;
+	unsigned int cpus;
 };
 
 /**
  * struct ticker - one ticker
  * @kobj: its directory in sysfs; the release frees the ticker
- * @control: serialises those who change @config, and @dying. A mutex apart
- *	from @lock because it is held while the work is waited for; so the work
- *	must never take it, and nobody may hold it across kobject_del(). Who waits
- *	for it can be killed.
- * @name: what tracepoints and the log call it
- * @dying: no change is taken any more, and nothing last_reported. Changed under @control
- *	and @lock.
- * @running: a tick runs, its subscribers included. Set under @lock; see
- *	ticker_halt().
- * @halting: somebody waits until none does
- * @rate: what it has of the sum of all rates; see rate.c
- * @lock: everything the tick reads and writes, below. Raw, and taken with
- *	interrupts off, because @watchdog takes it in hard interrupt context.
- * @config: changed under @control and @lock, but for @config.cpu, which also
- *	CPU hotplug changes, under @lock alone. The alarm, which takes no lock,
- *	reads what changes only while halted: @config.clock and the period of
- *	@timeline.
- * @counts: what happened
- * @timeline: when it is due; of no meaning while not enabled
- * @missed_reported: @counts.missed as of the last tick
- * @clock_offset_ns: the ticker's clock less CLOCK_MONOTONIC, as of when the next
- *	deadline was ahead; not kept on CLOCK_MONOTONIC
- * @armed: the work may run a tick and re-arm. False while halted.
- * @timer_restarts: @timer goes from deadline to deadline by itself, and nobody
- *	else touches it; otherwise every tick arms it. Changed only while halted.
- * @timer_suffices: @timer_restarts, and a tick has nothing else to arm or note.
+ * @control: serializes changes of @config, and @dying. It is held while a tick is
+ *	waited for, so a tick must not take it, and nobody may hold it across
+ *	kobject_del(). Waiting for it can be killed.
+ * @name: name in tracepoints and the log
+ * @dying: no setting is changed and nothing is reported any more; under @control
+ * @halted: no share may be armed; changed under @control and cpus_read_lock()
+ * @has_percpu: the directory percpu exists; changed like a share is added
+ * @rate: its part of the sum of all rates; see rate.c
+ * @config: settings. Changed under @control and cpus_read_lock(), all but @notify
+ *	only while the ticker is halted. CPU hotplug therefore sees no change.
+ * @wq: work queue of its work items; changed only while halted
+ * @timeline: the timeline as it was started; its shares start with a copy of it.
  *	Changed only while halted.
- * @cpu: the CPU of its timers and its work, online; -1 while it is disabled
- * @stalled: the tick that is overdue is in @counts.stalls
- * @timer_fired_ns: when the alarm last fired, on CLOCK_MONOTONIC, 0 once a tick has
- *	taken note of it. Atomic, so that the alarm needs no lock in hard interrupt
- *	context.
- * @work: the tick
- * @timer: queues @work at the deadline
- * @watchdog: looks whether the tick came; in use if @config.stall_ms is not 0
- * @place_node: link to the tickers whose timers a CPU has to arm; see place.c
- * @placing: number of CPUs that are arming them
- * @subscribers_lock: the list of subscribers
- * @subscribers: whom the tick calls
- * @called: the one whose callback runs
- * @event: how it is reported. Apart, because with it this would be a little more
- *	than 1 KiB, for which kmalloc() takes 2.
+ * @any: the share that ticks if @config.cpus is TICKER_CPUS_ANY
+ * @shares: all other shares, by CPU. A share is added under cpus_read_lock() or by
+ *	CPU hotplug, and stays until the ticker is released.
+ * @counter_base: ticks of its shares that are not active; 0 if several are active.
+ *	Changed only while halted.
+ * @lock: protects @subscribers, @refuses_subscribers and @cpu_list
+ * @refuses_subscribers: its ticks run on several CPUs, or cannot sleep
+ * @subscribers: subscribers that a tick calls
+ * @called: subscriber whose callback runs
+ * @event: state of its reports to userspace
  * @cpuhp_node: link to CPU hotplug
+ * @cpu_list: the CPUs of TICKER_CPUS_LIST, a cpumask; changed like @config
  */
 struct ticker {
 	struct kobject kobj;
 	struct mutex control;	/* one change at a time */
 	char name[TICKER_NAME_LEN + 1];
 	bool dying;
-	bool running;
-	bool halting;
+	bool halted;
+	bool refuses_subscribers;
+	bool has_percpu;
 	u32 rate;
 
-	raw_spinlock_t lock;	/* one instant for all below */
 	struct ticker_config config;
-	struct ticker_counts counts;
+	struct workqueue_struct *wq;
 	struct ticker_timeline timeline;
-	u64 missed_reported;
-	u64 clock_offset_ns;
-	bool armed;
-	bool timer_restarts;
-	bool timer_suffices;
-	bool stalled;
-	int cpu;
+	struct ticker_cpu *any;
+	struct xarray shares;
+	u64 counter_base;
 
-	atomic64_t timer_fired_ns;
-	struct delayed_work work;
-	struct hrtimer timer;
-	struct hrtimer watchdog;
-
-	struct list_head place_node;
-	unsigned int placing;
-
-	spinlock_t subscribers_lock;	/* the list, nested in nothing */
+	spinlock_t lock;	/* lists; nested in nothing */
 	struct list_head subscribers;
 	struct sched_tick_subscriber *called;
 
 	struct ticker_event *event;
 	struct hlist_node cpuhp_node;
+	unsigned long cpu_list[];
 };
 
 static inline struct ticker *to_ticker(struct kobject *kobj)
@@ -230,7 +174,12 @@ static inline struct ticker *to_ticker(struct kobject *kobj)
 	return container_of(kobj, struct ticker, kobj);
 }
 
-/* ticker.c: its object, its life and death */
+static inline struct cpumask *ticker_cpu_list(struct ticker *ticker)
+{
+	return to_cpumask(ticker->cpu_list);
+}
+
+/* ticker.c: object and life */
 int ticker_init(const struct kobj_type *ktype);
 void ticker_exit(void);
 
@@ -240,59 +189,27 @@ struct ticker *ticker_create(const char *name, const char *dirname,
 void ticker_destroy(struct ticker *ticker);
 void ticker_release(struct kobject *kobj);
 
-void ticker_read_snapshot(struct ticker *ticker,
-			  struct ticker_snapshot *snapshot);
-
-/* tick.c: its delayed work and what wakes it */
-int ticker_work_init(void);
-void ticker_work_exit(void);
-void ticker_setup(struct ticker *ticker);
-u64 ticker_read_clock(const struct ticker *ticker);
-void ticker_start_timeline(struct ticker *ticker);
-bool ticker_end_timeline(struct ticker *ticker);
-int ticker_halt(struct ticker *ticker);
-void ticker_resume(struct ticker *ticker);
-void ticker_arm_here(struct ticker *ticker);
-bool ticker_check_stall(struct ticker *ticker,
-			struct sched_tick_info *info);
-
-/* call.c: its subscribers */
+/* call.c: subscribers */
 void ticker_call_subscribers(struct ticker *ticker,
 			     const struct sched_tick_info *info);
-void ticker_add_subscriber(struct ticker *ticker,
-			   struct sched_tick_subscriber *subscriber);
+int ticker_add_subscriber(struct ticker *ticker,
+			  struct sched_tick_subscriber *subscriber);
 void ticker_remove_subscriber(struct ticker *ticker,
 			      struct sched_tick_subscriber *subscriber);
 
-/* waker.c: processes that poll on its files */
-void ticker_waker_setup(struct ticker_event *event);
-void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker);
-void ticker_waker_flush(struct ticker_event *event);
-void ticker_waker_end(struct ticker_event *event);
-
-/* event.c: what userspace is last_reported unasked */
-extern struct workqueue_struct *ticker_event_wq;
-
-int ticker_event_init(void);
-void ticker_event_exit(void);
-int ticker_event_setup(struct ticker *ticker, bool enabled);
-void ticker_event_cancel(struct ticker *ticker);
-void ticker_event_queue(struct ticker *ticker);
-void ticker_event_stall(struct ticker *ticker,
-			const struct sched_tick_info *info);
-
-/* control.c: how a value that is in range of its file takes effect; under @control. */
+/* control.c: apply a value that is in the range of its file; under @control. */
 typedef int ticker_set_fn(struct ticker *ticker, int value);
 
-int ticker_change_setting(struct ticker *ticker, ticker_set_fn *set,
-			  int value);
+int ticker_change_setting(struct ticker *ticker, ticker_set_fn *set, int value);
+int ticker_change_cpus(struct ticker *ticker, int cpus,
+		       const struct cpumask *list);
 
 ticker_set_fn ticker_set_enabled;
 ticker_set_fn ticker_set_period_ms;
 ticker_set_fn ticker_set_timer;
 ticker_set_fn ticker_set_clock;
 ticker_set_fn ticker_set_phase_ms;
-ticker_set_fn ticker_set_cpu;
+ticker_set_fn ticker_set_queue;
 ticker_set_fn ticker_set_notify;
 ticker_set_fn ticker_set_stall_ms;
 ticker_set_fn ticker_reset_lateness;

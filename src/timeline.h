@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Deadlines as pure arithmetic.
+ * Arithmetic of deadlines.
  *
- * A timeline is the row of instants origin + n * period on some clock, in
- * nanoseconds. Nothing here reads a clock or arms a timer: the caller says
- * what time it is. Every deadline is accounted for exactly once, as a tick or
- * as missed, and that takes at most one division however many have passed.
+ * A timeline is the sequence of instants origin + n * period on a clock, in ns. The
+ * functions neither read a clock nor arm a timer: the caller passes the time. Each
+ * deadline is counted exactly once, as a tick or as missed, with at most one
+ * division for any number of deadlines that passed.
  *
- * Compiles in the kernel and on the host, and knows neither.
+ * Compiles in the kernel and on the host, and depends on neither.
  */
 #ifndef SCHED_TICK_TIMELINE_H
 #define SCHED_TICK_TIMELINE_H
@@ -15,15 +15,15 @@
 #include <linux/math64.h>
 #include <linux/types.h>
 
-/* The timeline starts when it is started, not at multiples of the period. */
+/* The origin is the start of the timeline, not the clock's epoch. */
 #define TICKER_PHASE_NONE U64_MAX
 
 /**
- * struct ticker_timeline - where a timeline stands
+ * struct ticker_timeline - state of a timeline, in ns
  * @period_ns: distance between two deadlines, at least 1
- * @due_ns: the first deadline that is not accounted for; may have passed
- * @first_due_ns: the first deadline since the last tick. Equal to @due_ns
- *	unless deadlines in between were already counted as missed.
+ * @due_ns: first deadline that is not counted; may have passed
+ * @first_due_ns: first deadline since the last tick; equal to @due_ns unless
+ *	deadlines since then were already counted as missed
  */
 struct ticker_timeline {
 	u64 period_ns;
@@ -32,12 +32,12 @@ struct ticker_timeline {
 };
 
 /**
- * ticker_timeline_start() - begin a new timeline
+ * ticker_timeline_start() - start a new timeline
  * @timeline: the timeline
  * @period_ns: distance between two deadlines, at least 1
- * @phase_ns: TICKER_PHASE_NONE: the first deadline is one period from now.
- *	Otherwise less than @period_ns: deadlines fall that far past multiples
- *	of the period since the clock's epoch, and the first is ahead of now.
+ * @phase_ns: offset of the deadlines from multiples of the period since the clock's
+ *	epoch, less than @period_ns; or TICKER_PHASE_NONE: the first deadline is one
+ *	period from now
  * @now_ns: the time
  */
 static inline void ticker_timeline_start(struct ticker_timeline *timeline,
@@ -59,14 +59,14 @@ static inline void ticker_timeline_start(struct ticker_timeline *timeline,
 }
 
 /**
- * ticker_timeline_count_missed() - account for whole periods that passed unattended
+ * ticker_timeline_count_missed() - count periods that passed without a tick
  * @timeline: the timeline
  * @now_ns: the time
  *
- * Afterwards at most one deadline has passed without being accounted for: the
- * one whose tick is under way.
+ * Afterwards at most one deadline has passed without being counted: the one whose
+ * tick is overdue.
  *
- * Return: how many periods are missed, beyond those reported before.
+ * Return: number of missed periods that were not returned before.
  */
 static inline u64 ticker_timeline_count_missed(struct ticker_timeline *timeline,
 					       u64 now_ns)
@@ -83,11 +83,11 @@ static inline u64 ticker_timeline_count_missed(struct ticker_timeline *timeline,
 }
 
 /**
- * ticker_timeline_advance() - a tick runs now
+ * ticker_timeline_advance() - count a tick that runs now
  * @timeline: the timeline, whose @due_ns has passed
  * @now_ns: the time
  *
- * Return: how many periods are missed, beyond those reported before.
+ * Return: number of missed periods that were not returned before.
  */
 static inline u64 ticker_timeline_advance(struct ticker_timeline *timeline, u64 now_ns)
 {
@@ -99,12 +99,29 @@ static inline u64 ticker_timeline_advance(struct ticker_timeline *timeline, u64 
 }
 
 /**
- * ticker_timeline_end() - no tick will run on this timeline any more
+ * ticker_timeline_skip() - move to the next deadline, without counting any
+ * @timeline: the timeline
+ * @now_ns: the time
+ */
+static inline void ticker_timeline_skip(struct ticker_timeline *timeline,
+					u64 now_ns)
+{
+	u64 due_ns = timeline->due_ns;
+
+	if (now_ns >= due_ns)
+		due_ns += timeline->period_ns *
+			  (div64_u64(now_ns - due_ns, timeline->period_ns) + 1);
+	timeline->due_ns = due_ns;
+	timeline->first_due_ns = due_ns;
+}
+
+/**
+ * ticker_timeline_end() - count the periods of a timeline that ends
  * @timeline: the timeline
  * @now_ns: the time
  *
- * Return: how many periods are missed, beyond those reported before: the one
- * whose tick was under way is among them.
+ * Return: number of missed periods that were not returned before; an overdue tick is
+ * one of them.
  */
 static inline u64 ticker_timeline_end(struct ticker_timeline *timeline, u64 now_ns)
 {
@@ -118,8 +135,8 @@ static inline u64 ticker_timeline_end(struct ticker_timeline *timeline, u64 now_
  * @timeline: the timeline, whose @due_ns is ahead
  * @now_ns: the time
  *
- * The next deadline is never more than a period away unless the clock was set
- * back. Then the deadlines between now and there come again.
+ * The next deadline is more than a period ahead only if the clock was set back. The
+ * deadlines from now on are then due again.
  */
 static inline void ticker_timeline_rewind(struct ticker_timeline *timeline,
 					  u64 now_ns)
@@ -134,10 +151,7 @@ static inline void ticker_timeline_rewind(struct ticker_timeline *timeline,
 	timeline->first_due_ns = timeline->due_ns;
 }
 
-/*
- * A smaller step of a clock between two looks counts as lateness. It is more than
- * NTP slews a clock by in a second.
- */
+/* A smaller step of the clock counts as lateness. NTP slews a clock by less in 1 s. */
 #define TICKER_TIMELINE_STEP_NS 1000000
 
 /**
@@ -145,13 +159,13 @@ static inline void ticker_timeline_rewind(struct ticker_timeline *timeline,
  * @deadline_ns: the deadline, on the ticker's clock; it has passed
  * @now_ns: the time on the ticker's clock
  * @mono_ns: the time on CLOCK_MONOTONIC
- * @offset_ns: ticker's clock less CLOCK_MONOTONIC when the deadline was ahead
+ * @offset_ns: the ticker's clock minus CLOCK_MONOTONIC when the deadline was ahead
  * @timer_fired_ns: CLOCK_MONOTONIC when the timer fired for the deadline; 0: unknown
  *
- * A clock that is set forward, or that went on during a suspend, reaches the
- * deadline by a step. No time passed meanwhile, so nothing was late then: the
- * timer, which fires at the step, says when that was. If it is not known, the
- * deadline counts as reached when its time came without the step, or now.
+ * A clock that is set forward, or that continues during a suspend, reaches the
+ * deadline by a step. No time passes in a step, so it is no lateness: the deadline
+ * is reached at the step, at which the timer fires. If that time is not known, the
+ * deadline counts as reached when it would have been without the step, or now.
  *
  * Return: nanoseconds on CLOCK_MONOTONIC, at most @mono_ns.
  */

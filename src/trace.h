@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints. Times are nanoseconds on the ticker's own clock, lateness_ns is
- * elapsed time.
+ * Tracepoints. Times are in ns on the ticker's clock; lateness_ns is elapsed time.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM sched_tick
@@ -30,6 +29,7 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 		__field(u64, now_ns)
 		__field(u64, lateness_ns)
 		__field(u64, missed)
+		__field(int, cpu)
 	),
 
 	TP_fast_assign(
@@ -39,14 +39,15 @@ DECLARE_EVENT_CLASS(sched_tick_class,
 		__entry->now_ns = info->now_ns;
 		__entry->lateness_ns = info->lateness_ns;
 		__entry->missed = info->missed;
+		__entry->cpu = info->cpu;
 	),
 
-	TP_printk("ticker=%s counter=%llu deadline_ns=%llu now_ns=%llu lateness_ns=%llu missed=%llu",
+	TP_printk("ticker=%s counter=%llu deadline_ns=%llu now_ns=%llu lateness_ns=%llu missed=%llu cpu=%d",
 		  __entry->ticker, __entry->counter, __entry->deadline_ns,
-		  __entry->now_ns, __entry->lateness_ns, __entry->missed)
+		  __entry->now_ns, __entry->lateness_ns, __entry->missed, __entry->cpu)
 );
 
-/* A tick ran; counter says which one, missed how many periods had none before. */
+/* A tick ran. missed: periods without a tick since the previous one. */
 DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
 
 	TP_PROTO(const struct sched_tick_info *info),
@@ -56,7 +57,7 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_tick,
 	ticker_trace_get, ticker_trace_put
 );
 
-/* The same, of ticks only before which periods were missed. */
+/* A tick ran before which periods were missed. */
 DEFINE_EVENT_FN(sched_tick_class, sched_tick_missed,
 
 	TP_PROTO(const struct sched_tick_info *info),
@@ -67,8 +68,9 @@ DEFINE_EVENT_FN(sched_tick_class, sched_tick_missed,
 );
 
 /*
- * A tick is later than stall_ms: while it is overdue, on the CPU that it waits
- * for, in the interrupt that looks. counter and missed are as of then.
+ * A tick is overdue by more than stall_ms. Runs while it is overdue, in the interrupt
+ * of the watchdog on the CPU that the tick waits for. counter and missed are those of
+ * that instant.
  */
 DEFINE_EVENT_FN(sched_tick_class, sched_tick_stall,
 

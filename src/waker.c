@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Wake those who poll(2) on a file, but not too often.
+ * Wake processes that poll(2) on a file, at a limited rate.
  *
- * Waking runs a function for each open file, with interrupts off; any user may
- * open the file ten thousand times. So after waking there is a pause, a multiple
- * of the time that waking took: it takes half a per cent of a CPU at the most.
- * With few pollers that pause is shorter than the shortest period. Changes during
- * a pause share one wake-up at its end.
+ * A wake-up runs a function for each open file, with interrupts off, and any user
+ * may open the file ten thousand times. Each wake-up is therefore followed by a
+ * pause of a multiple of its duration, so that wake-ups take at most half a per cent
+ * of a CPU. With few pollers the pause is shorter than the shortest period. Changes
+ * during a pause share one wake-up at its end.
  */
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/sysfs.h>
 
-#include "ticker.h"
+#include "event.h"
 
 #define TICKER_WAKER_PAUSES	200
 #define TICKER_WAKER_PAUSE_MAX_NS	(10 * NSEC_PER_SEC)
@@ -22,11 +22,11 @@ static void ticker_waker_wake_now(struct ticker_waker *waker, u64 now_ns)
 {
 	u64 took_ns, pause_ns;
 
-	/* A change that comes from here on asks for a wake-up of its own. */
+	/* A change after this point needs a wake-up of its own. */
 	atomic_set(&waker->deferred, 0);
 	sysfs_notify_dirent(waker->node);
 	took_ns = ktime_get_ns() - now_ns;
-	/* Once is no evidence: something may have taken the CPU meanwhile. */
+	/* The shorter of two: an interrupt may have prolonged one of them. */
 	pause_ns = TICKER_WAKER_PAUSES *
 		   min(took_ns, (u64)atomic64_xchg(&waker->took_ns, took_ns));
 	atomic64_set(&waker->again_ns, now_ns + took_ns +
@@ -40,7 +40,7 @@ static void ticker_waker_defer(struct ticker_event *event, u64 left_ns)
 }
 
 /**
- * ticker_waker_wake() - wake those who poll on a file, now or after the pause
+ * ticker_waker_wake() - wake processes that poll on a file, now or after the pause
  * @event: the reports of the ticker
  * @waker: one of its files
  *
@@ -64,7 +64,7 @@ static void ticker_waker_work_fn(struct work_struct *work)
 	struct ticker_event *event = container_of(to_delayed_work(work),
 						  struct ticker_event, wake_work);
 
-	/* If it comes too early for one of them, that is deferred again. */
+	/* A file whose pause has not ended is deferred again. */
 	if (atomic_read(&event->counter.deferred))
 		ticker_waker_wake(event, &event->counter);
 	if (atomic_read(&event->enabled.deferred))
@@ -72,7 +72,7 @@ static void ticker_waker_work_fn(struct work_struct *work)
 }
 
 /**
- * ticker_waker_flush() - have nobody woken later for a tick that has run
+ * ticker_waker_flush() - do a deferred wake-up of the file counter now
  * @event: the reports of the ticker
  *
  * Context: process context.
@@ -93,11 +93,11 @@ void ticker_waker_setup(struct ticker_event *event)
 }
 
 /**
- * ticker_waker_end() - wake all a last time, after the files are gone
- * @event: the reports of the ticker; nobody else uses them any more
+ * ticker_waker_end() - wake all processes after the files are removed
+ * @event: the reports of the ticker, not used by others any more
  *
- * sysfs wakes nobody when it removes a file. Who was woken before could find the
- * file there, and go back to sleep.
+ * sysfs wakes no process when it removes a file, and a process that was woken before
+ * the removal could find the file and sleep again.
  *
  * Context: may sleep.
  */

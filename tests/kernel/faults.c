@@ -197,7 +197,7 @@ static void try_files(void)
 	};
 	static const char *const changes[][3] = {
 		{ "period_ms", "20", "10" }, { "enabled", "0", "1" }, { "timer", "wheel", "hrtimer" },
-		{ "clock", "realtime", "monotonic" }, { "phase_ms", "0", "-1" }, { "cpu", "0", "-1" },
+		{ "clock", "realtime", "monotonic" }, { "phase_ms", "0", "-1" }, { "cpus", "0", "any" },
 		{ "notify", "1", "0" }, { "stall_ms", "5000", "0" },
 	};
 	struct attempt attempt = { NULL, read_file, nothing, ticks_on };

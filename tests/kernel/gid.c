@@ -37,7 +37,7 @@ static int count_wrong(const char *ticker, gid_t gid)
 		wrong += write_of(ticker, "enabled", "0") != expected;
 		wrong += write_of(ticker, "period_ms", "50") != expected;
 		wrong += write_of(ticker, "period_ms", "0") != (expected ?: ERANGE);
-		wrong += write_of(ticker, "cpu", "-1") != EACCES;
+		wrong += write_of(ticker, "cpus", "any") != EACCES;
 		wrong += write_of(ticker, "stall_ms", "1") != EACCES;
 		wrong += write_of(ticker, "reset", "1") != EACCES;
 		_exit(wrong);
@@ -48,7 +48,7 @@ static int count_wrong(const char *ticker, gid_t gid)
 
 static void check_files(const char *ticker, gid_t gid)
 {
-	static const char * const names[] = { "enabled", "period_ms", "cpu", "counter", "lateness/max_ns" };
+	static const char * const names[] = { "enabled", "period_ms", "cpus", "counter", "lateness/max_ns" };
 	char path[256];
 	struct stat file;
 

@@ -78,13 +78,9 @@ static const struct {
 	{ "period_ms", "999", ERANGE },
 	{ "phase_ms", "0", 0 },
 	{ "phase_ms", "-1", 0 },
-	{ "cpu", "-2", ERANGE },
-	{ "cpu", "2147483647", ERANGE },
-	{ "cpu", "99999", ERANGE },
-	{ "cpu", "first", EINVAL },
-	{ "cpu", "\n", EINVAL },
-	{ "cpu", "0", 0 },
-	{ "cpu", "-1", 0 },
+	{ "cpus", "first", EINVAL },
+	{ "cpus", "0\n", 0, "0" },
+	{ "cpus", "any", 0 },
 	{ "notify", "2", EINVAL },
 	{ "notify", "loud", EINVAL },
 	{ "notify", "1", 0 },
@@ -111,7 +107,7 @@ static const struct {
 };
 
 static const char *const settings[] = {
-	"enabled", "period_ms", "timer", "clock", "phase_ms", "cpu", "notify",
+	"enabled", "period_ms", "timer", "clock", "phase_ms", "cpus", "queue", "notify",
 	"stall_ms",
 };
 

@@ -17,7 +17,7 @@
 #define KTEST_SKIPPED 4
 
 extern const struct ktest test_files, test_params, test_input, test_modes, test_users, test_gid,
-	test_ticks, test_punctual, test_settings, test_stop, test_instants, test_poll,
+	test_ticks, test_mean_lateness, test_settings, test_stop, test_instants, test_poll,
 	test_trace, test_clock, test_suspend, test_hotplug, test_unload,
 	test_cycles, test_ten_minutes, test_day, test_names, test_limits,
 	test_rmdir, test_wakeups, test_events, test_quiet_hour,
@@ -25,12 +25,13 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_thousand, test_ten_thousand, test_torture, test_faults, test_faults_load,
 	test_faults_export, test_fuzz, test_soak, test_bench_tick, test_bench_peers,
 	test_bench_many, test_bench_read, test_bench_day, test_bench_systemd,
+	test_cpus, test_cpus_input, test_cpus_hotplug, test_queues,
 	test_killed, test_unsubscribed, test_placed, test_isolated, test_wheel_placed, test_stall_ended,
 	test_storm, test_log_shared, test_pollers, test_rates, test_clock_steps;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_gid,
-	&test_ticks, &test_punctual, &test_settings, &test_stop, &test_instants, &test_poll,
+	&test_ticks, &test_mean_lateness, &test_settings, &test_stop, &test_instants, &test_poll,
 	&test_trace, &test_clock, &test_suspend, &test_hotplug, &test_unload,
 	&test_cycles, &test_ten_minutes, &test_day, &test_names, &test_limits,
 	&test_rmdir, &test_wakeups, &test_events, &test_quiet_hour,
@@ -38,6 +39,7 @@ static const struct ktest *const tests[] = {
 	&test_thousand, &test_ten_thousand, &test_torture, &test_faults, &test_faults_load,
 	&test_faults_export, &test_fuzz, &test_soak, &test_bench_tick, &test_bench_peers,
 	&test_bench_many, &test_bench_read, &test_bench_day, &test_bench_systemd,
+	&test_cpus, &test_cpus_input, &test_cpus_hotplug, &test_queues,
 	&test_killed, &test_unsubscribed, &test_placed, &test_isolated, &test_wheel_placed, &test_stall_ended,
 	&test_storm, &test_log_shared, &test_pollers, &test_rates, &test_clock_steps,
 };

@@ -48,6 +48,7 @@ struct lateness {
 /* The fields of the file stat. */
 struct ticker_stat {
 	int enabled, period_ms;
+	unsigned int cpus;
 	uint64_t counter, missed, stalls;
 	struct lateness lateness, timer_lateness;
 };
@@ -73,6 +74,10 @@ int helper_load(const char *name, const char *parameters);	/* of tests/kernel/mo
 uint64_t helper_u64(const char *name, const char *parameter);
 int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */
 int module_remove(const char *name);
+bool run_on(int cpu);	/* bind this process */
+/* How tick_hog, which is loaded, holds a CPU. */
+enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ };
+void hog_in(int cpu, int ms, int context);
 void hog(int cpu, int ms, bool irqs_off);	/* occupy the CPU with tick_hog, which must be loaded */
 int ticker_make(const char *name);
 int ticker_remove(const char *name);
@@ -99,6 +104,7 @@ void ticker_set(const char *name, const char *text);
 void ticker_set_number(const char *name, long long value);
 void ticker_set_timer(bool hrtimer);	/* false: the timer wheel */
 struct ticker_stat ticker_stat(void);
+struct ticker_stat ticker_stat_of(const char *file);	/* percpu/N */
 
 /* Start a process that sleeps in poll(2) on a file of the ticker; it exits with 0 if removal wakes it and it reads ENODEV. */
 pid_t ticker_poller(const char *name);

@@ -15,7 +15,7 @@
 
 #define CPU1_ONLINE	"/sys/devices/system/cpu/cpu1/online"
 
-static bool run_on(int cpu)
+bool run_on(int cpu)
 {
 	cpu_set_t set;
 
@@ -130,7 +130,7 @@ static void run_placed(void)
 	for (int cpu = 0; cpu < 2; cpu++) {
 		for (int writer = 0; writer < 2; writer++) {
 			require(run_on(writer), "this process runs on CPU %d", writer);
-			ticker_set_number("cpu", cpu);
+			ticker_set_number("cpus", cpu);
 			for (size_t i = 0; i < ARRAY_SIZE(changes); i++) {
 				ticker_set(changes[i].file, changes[i].text);
 				if (!timers_are_on(cpu, changes[i].timer, changes[i].watchdog)) {
@@ -145,7 +145,7 @@ static void run_placed(void)
 		}
 	}
 	ticker_set("enabled", "0");
-	ticker_set("cpu", "-1");
+	ticker_set("cpus", "any");
 	require(run_on(0), "this process runs on CPU 0");
 	check_spread();
 }
@@ -176,7 +176,7 @@ static void run_isolated(void)
 		"CPU 1 goes offline and comes online");
 	check(settles("ticker_timer_fn", 11, 0), "all timers are still on CPU 0");
 	ticker_choose(numbered(0));
-	ticker_set("cpu", "1");
+	ticker_set("cpus", "1");
 	check(settles("ticker_timer_fn", 10, 1), "with cpu 1, the timer is on CPU 1");
 	remove_all(10);
 }
@@ -245,7 +245,7 @@ static void run_stall_ended(void)
 		const char *file, *text;
 	} ends[] = {
 		{ "period_ms", "20" }, { "phase_ms", "3" }, { "clock", "boottime" }, { "stall_ms", "0" },
-		{ "timer", "wheel" }, { "cpu", "0" }, { "enabled", "0" },
+		{ "timer", "wheel" }, { "cpus", "0" }, { "enabled", "0" },
 	};
 	struct event event;
 	int fd;
@@ -266,7 +266,7 @@ static void run_stall_ended(void)
 		ticker_set("clock", "monotonic");
 		ticker_set("period_ms", "10");
 		ticker_set("timer", "hrtimer");
-		ticker_set("cpu", "1");
+		ticker_set("cpus", "1");
 		ticker_set("stall_ms", "500");
 		ticker_set("enabled", "1");
 		wait_for_counter(ticker_u64("counter") + 3, 20 * NSEC_PER_SEC);

@@ -67,7 +67,15 @@ static void hog_set(const char *parameter, int value)
 void hog(int cpu, int ms, bool irqs_off)
 {
 	hog_set("cpu", cpu);
+	hog_set("context", HOG_TASK);
 	hog_set("irqs_off", irqs_off);
+	hog_set("ms", ms);
+}
+
+void hog_in(int cpu, int ms, int context)
+{
+	hog_set("cpu", cpu);
+	hog_set("context", context);
 	hog_set("ms", ms);
 }
 
@@ -170,7 +178,7 @@ static void run_stalls(void)
 	setup("enabled=0 period_ms=10");
 	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	ticker_set("phase_ms", "0");
-	ticker_set("cpu", "0");
+	ticker_set("cpus", "0");
 	check_stall(50, false, 1);
 	check_stall(500, false, 1);
 	check_stall(50, true, 1);
@@ -213,7 +221,7 @@ static void run_stalls_seen(void)
 	}
 	setup("period_ms=10");
 	require(!helper_load("tick_hog", ""), "tick_hog loads");
-	ticker_set("cpu", "1");
+	ticker_set("cpus", "1");
 	ticker_set("stall_ms", "1000");
 	sleep_ns(2 * NSEC_PER_SEC);
 	fd = events_open();

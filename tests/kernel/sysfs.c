@@ -284,12 +284,15 @@ static void parse_lateness(char **at, struct lateness *lateness)
 		lateness->histogram[i] = strtoull(*at, at, 10);
 }
 
-struct ticker_stat ticker_stat(void)
+struct ticker_stat ticker_stat_of(const char *file)
 {
 	struct ticker_stat stat;
 	char text[4096], *at = text;
 
-	ticker_text("stat", text, sizeof(text));
+	/* Two of them are compared byte by byte. */
+	memset(&stat, 0, sizeof(stat));
+
+	ticker_text(file, text, sizeof(text));
 	stat.enabled = strtol(at, &at, 10);
 	stat.period_ms = strtol(at, &at, 10);
 	stat.counter = strtoull(at, &at, 10);
@@ -297,9 +300,15 @@ struct ticker_stat ticker_stat(void)
 	parse_lateness(&at, &stat.lateness);
 	parse_lateness(&at, &stat.timer_lateness);
 	stat.stalls = strtoull(at, &at, 10);
+	stat.cpus = strtoul(at, &at, 10);
 	if (*at)
 		require(false, "stat ends after its last field, not with \"%s\"", at);
 	return stat;
+}
+
+struct ticker_stat ticker_stat(void)
+{
+	return ticker_stat_of("stat");
 }
 
 bool wait_for_counter(uint64_t above, int64_t timeout_ns)

@@ -157,7 +157,7 @@ static void check_wheel_phases(int64_t limit_ns)
 	      worst_ns, worst_at_ns);
 }
 
-static void run_punctual(void)
+static void run_mean_lateness(void)
 {
 	const char *given = getenv("SCHED_TICK_LATENESS_NS");
 	int64_t timer_ns = given ? strtoll(given, NULL, 10) : 0;
@@ -176,8 +176,8 @@ static void run_punctual(void)
 	check_wheel_phases(wheel_ns);
 }
 
-const struct ktest test_punctual = {
-	"punctual", run_punctual, .timeout_s = 3600, .needs_virtual = true
+const struct ktest test_mean_lateness = {
+	"mean_lateness", run_mean_lateness, .timeout_s = 3600, .needs_virtual = true
 };
 
 static void run_settings(void)
@@ -202,7 +202,7 @@ static void run_settings(void)
 	/* Changes of timer and cpu keep the timeline. */
 	for (int i = 0; i < 50; i++) {
 		ticker_set_timer(i & 1);
-		ticker_set_number("cpu", i & 2 ? 0 : -1);
+		ticker_set("cpus", i & 2 ? "0" : "any");
 		sleep_ns(3 * NSEC_PER_MSEC);
 	}
 	before = ticker_stat();

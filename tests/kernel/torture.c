@@ -91,8 +91,8 @@ static void write_files(void)
 	static const char *const writes[][2] = {
 		{ "enabled", "1" }, { "enabled", "0" }, { "period_ms", "1" }, { "period_ms", "86400000" },
 		{ "timer", "wheel" }, { "timer", "hrtimer" }, { "clock", "realtime" }, { "clock", "boottime" },
-		{ "clock", "monotonic" }, { "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "1" },
-		{ "cpu", "0" }, { "cpu", "-1" }, { "stall_ms", "1" }, { "stall_ms", "0" },
+		{ "clock", "monotonic" }, { "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpus", "1" },
+		{ "cpus", "0" }, { "cpus", "any" }, { "stall_ms", "1" }, { "stall_ms", "0" },
 		{ "notify", "1" }, { "reset", "1" }, { "period_ms", "junk" }, { "enabled", "1" },
 		{ "period_ms", "2147483647" }, { "period_ms", "" }, { "clock", "\xff" }, { "phase_ms", "2147483648" },
 	};

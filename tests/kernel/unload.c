@@ -63,7 +63,7 @@ static const struct {
 	{ "period_ms", "1" }, { "period_ms", "2" }, { "enabled", "0" }, { "enabled", "1" },
 	{ "timer", "wheel" }, { "timer", "hrtimer" }, { "notify", "1" }, { "notify", "0" },
 	{ "clock", "realtime" }, { "clock", "boottime" }, { "clock", "monotonic" },
-	{ "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpu", "0" }, { "cpu", "1" }, { "cpu", "-1" },
+	{ "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpus", "0" }, { "cpus", "1" }, { "cpus", "any" },
 	{ "stall_ms", "1" }, { "stall_ms", "0" }, { "reset", "1" }, { "period_ms", "garbage" }, { "enabled", "" }, { "cpu", "70000" },
 };
 

@@ -25,7 +25,7 @@ TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "inst
           "cycles", "fuzz")
 MODULE = ("params", "gid", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "stall_ended", "placed", "wheel_placed",
           "subscribe", "cache")
-TICKER_IN_TIME = ("ticks", "punctual", "settings", "poll", "trace", "clock")
+TICKER_IN_TIME = ("ticks", "mean_lateness", "settings", "poll", "trace", "clock")
 MODULE_IN_TIME = ("wakeups", "stalls", "subscribe", "killed", "unsubscribed", "clock_steps", "log_shared")
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's

@@ -31,6 +31,7 @@ BUILD = TOP / "build"
 # virtual: one instruction is one nanosecond and idle time is skipped, the same on every machine.
 MODES = {
     "races": ["-accel", "tcg,thread=multi", "-smp", "2"],
+    "races-4": ["-accel", "tcg,thread=multi", "-smp", "4"],
     "sleep": ["-accel", "tcg,thread=single", "-smp", "1"],
     "virtual": ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
                 "-rtc", "clock=vm,base=2026-01-01T00:00:00", "-seed", "1"],
@@ -46,6 +47,7 @@ MODE_COMMAND_LINE = {
     "sleep": "no_console_suspend",
     "virtual": "nokaslr tsc=reliable mitigations=off psi=0",
 }
+MODE_COMMAND_LINE["races-4"] = MODE_COMMAND_LINE["races"]
 
 
 @dataclasses.dataclass
@@ -342,7 +344,7 @@ class Machine:
         """Boot, run a shell script as /job, and return a Result. The logs are kept under the label."""
         label = f"{self.kernel}-{label or self.mode}"
         result = self._boot_once(job, timeout, echo, options, label)
-        if self.mode == "races" and died_of_emulation(result.console):
+        if self.mode.startswith("races") and died_of_emulation(result.console):
             warnings.warn(f"{label}: QEMU crashed the kernel before /init; booting once more")
             result = self._boot_once(job, timeout, echo, options, f"{label}-again")
         return result

@@ -8,6 +8,7 @@
 
 #include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kthread.h>
@@ -16,12 +17,19 @@
 #include <linux/moduleparam.h>
 #include <linux/preempt.h>
 #include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
+#include <linux/smp.h>
+#include <linux/workqueue.h>
 
 static unsigned int cpu;
 module_param(cpu, uint, 0644);
 
 static unsigned int ms;
+
+/* What holds the CPU: 0: a kernel thread; 1: a work item, which yields; 2: a tasklet. */
+static unsigned int context;
+module_param(context, uint, 0644);
 
 static bool irqs_off;
 module_param(irqs_off, bool, 0644);
@@ -69,6 +77,33 @@ static int hog_run(void *unused)
 	return 0;
 }
 
+static void hog_work_fn(struct work_struct *work)
+{
+	unsigned long end_jiffies = jiffies + msecs_to_jiffies(ms);
+
+	while (time_before(jiffies, end_jiffies))
+		cond_resched();
+	complete(&hog_done);
+}
+
+static DECLARE_WORK(hog_work, hog_work_fn);
+
+static void hog_tasklet_fn(struct tasklet_struct *tasklet)
+{
+	u64 from_ns = ktime_get_ns();
+
+	while (ktime_get_ns() - from_ns < ms * (u64)NSEC_PER_MSEC)
+		cpu_relax();
+	complete(&hog_done);
+}
+
+static DECLARE_TASKLET(hog_tasklet, hog_tasklet_fn);
+
+static void hog_schedule_tasklet(void *unused)
+{
+	tasklet_schedule(&hog_tasklet);
+}
+
 static int hog_set(const char *text, const struct kernel_param *param)
 {
 	struct task_struct *task;
@@ -79,13 +114,23 @@ static int hog_set(const char *text, const struct kernel_param *param)
 		return err;
 	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
 		return -ENXIO;
+	reinit_completion(&hog_done);
+	if (context) {
+		if (context == 1)
+			schedule_work_on(cpu, &hog_work);
+		else
+			smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
+		wait_for_completion(&hog_done);
+		flush_work(&hog_work);
+		tasklet_unlock_wait(&hog_tasklet);
+		return 0;
+	}
 	task = kthread_create(hog_run, NULL, "tick_hog");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	/* The module must not be unloaded before hog_run() has returned. */
 	get_task_struct(task);
 	kthread_bind(task, cpu);
-	reinit_completion(&hog_done);
 	wake_up_process(task);
 	wait_for_completion(&hog_done);
 	kthread_stop(task);

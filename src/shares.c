@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The shares of a ticker, taken together: which there are, which are active, CPU
+ * hotplug, and sums.
+ *
+ * Settings change under cpus_read_lock() and CPU hotplug runs under the write lock,
+ * so neither sees the other's changes half done. A ticker is halted across a wait
+ * for a tick, without that lock: shares that come online meanwhile become active
+ * but are not armed.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/printk.h>
+#include <linux/sysfs.h>
+#include <linux/xarray.h>
+
+#include "place.h"
+#include "shares.h"
+#include "ticker.h"
+#include "ticker_cpu.h"
+
+static int ticker_cpuhp_state;
+
+/**
+ * ticker_next_share() - iterate over the shares of a ticker
+ * @ticker: the ticker
+ * @share: a share of it, or NULL to start
+ *
+ * Context: any. A share that is added meanwhile may be left out.
+ * Return: the next share, by CPU, or NULL.
+ */
+struct ticker_cpu *ticker_next_share(struct ticker *ticker,
+				     struct ticker_cpu *share)
+{
+	unsigned long cpu = 0;
+
+	if (!share)
+		return ticker->any;
+	if (share == ticker->any)
+		return xa_find(&ticker->shares, &cpu, ULONG_MAX, XA_PRESENT);
+	cpu = share->cpu;
+	return xa_find_after(&ticker->shares, &cpu, ULONG_MAX, XA_PRESENT);
+}
+
+/**
+ * ticker_is_several() - whether a set of CPUs has more than one timeline
+ * @cpus: an enum ticker_cpus
+ * @list: the CPUs of TICKER_CPUS_LIST
+ *
+ * Return: false if at most one CPU at a time runs ticks.
+ */
+bool ticker_is_several(int cpus, const struct cpumask *list)
+{
+	return cpus != TICKER_CPUS_ANY &&
+	       (cpus != TICKER_CPUS_LIST || cpumask_weight(list) > 1);
+}
+
+static bool ticker_has_cpu(int cpus, const struct cpumask *list,
+			   unsigned int cpu)
+{
+	switch (cpus) {
+	case TICKER_CPUS_ALL:
+		return true;
+	case TICKER_CPUS_HOUSEKEEPING:
+		return ticker_place_is_housekeeping(cpu);
+	case TICKER_CPUS_LIST:
+		return cpumask_test_cpu(cpu, list);
+	default:
+		return false;
+	}
+}
+
+static bool ticker_uses_share(struct ticker *ticker, struct ticker_cpu *share)
+{
+	const struct ticker_config *config = &ticker->config;
+
+	if (!config->enabled)
+		return false;
+	if (!ticker_cpu_is_bound(share))
+		return config->cpus == TICKER_CPUS_ANY;
+	return cpu_online(share->cpu) &&
+	       ticker_has_cpu(config->cpus, ticker_cpu_list(ticker),
+			      share->cpu);
+}
+
+static struct attribute *ticker_percpu_attrs[] = { NULL };
+
+static const struct attribute_group ticker_percpu_group = {
+	.name = "percpu",
+	.attrs = ticker_percpu_attrs,
+};
+
+/* Create the file of a share; the first one also creates the directory. */
+static int ticker_show_share(struct ticker *ticker, struct ticker_cpu *share)
+{
+	int err = 0;
+
+	if (share->shown)
+		return 0;
+	if (!ticker->has_percpu)
+		err = sysfs_create_group(&ticker->kobj, &ticker_percpu_group);
+	if (err)
+		return err;
+	ticker->has_percpu = true;
+
+	snprintf(share->name, sizeof(share->name), "%d", share->cpu);
+	sysfs_attr_init(&share->attr);
+	share->attr.name = share->name;
+	share->attr.mode = 0444;
+	err = sysfs_add_file_to_group(&ticker->kobj, &share->attr,
+				      ticker_percpu_group.name);
+	share->shown = !err;
+	return err;
+}
+
+static int ticker_create_share(struct ticker *ticker, unsigned int cpu)
+{
+	struct ticker_cpu *share = xa_load(&ticker->shares, cpu);
+	int err;
+
+	if (!share) {
+		share = ticker_cpu_create(ticker, cpu);
+		if (!share)
+			return -ENOMEM;
+		err = xa_insert(&ticker->shares, cpu, share, GFP_KERNEL);
+		if (err) {
+			ticker_cpu_free(share);
+			return err;
+		}
+	}
+	return ticker_show_share(ticker, share);
+}
+
+/**
+ * ticker_create_shares() - allocate the shares of a set of CPUs
+ * @ticker: the ticker
+ * @cpus: an enum ticker_cpus
+ * @list: the CPUs of TICKER_CPUS_LIST
+ *
+ * Shares that it allocated before an error stay, unused, until the ticker is
+ * released.
+ *
+ * Context: may sleep. Under @control and cpus_read_lock().
+ * Return: 0 or -ENOMEM.
+ */
+int ticker_create_shares(struct ticker *ticker, int cpus,
+			 const struct cpumask *list)
+{
+	unsigned int cpu;
+	int err;
+
+	for_each_online_cpu(cpu) {
+		if (!ticker_has_cpu(cpus, list, cpu))
+			continue;
+		err = ticker_create_share(ticker, cpu);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * ticker_settle() - count and report the overdue ticks of a ticker
+ * @ticker: the ticker, halted
+ * @end: also end its timeline
+ *
+ * Context: may sleep. Under @control and cpus_read_lock().
+ */
+void ticker_settle(struct ticker *ticker, bool end)
+{
+	struct ticker_cpu *share = NULL;
+
+	while ((share = ticker_next_share(ticker, share)))
+		ticker_cpu_settle(share, end);
+}
+
+/**
+ * ticker_start_timeline() - give a ticker a timeline that starts now
+ * @ticker: the ticker, halted, none of its shares active
+ *
+ * Context: under @control and cpus_read_lock().
+ */
+void ticker_start_timeline(struct ticker *ticker)
+{
+	const struct ticker_config *config = &ticker->config;
+	u64 phase_ns = TICKER_PHASE_NONE;
+
+	if (config->phase_ms >= 0)
+		phase_ns = (u64)config->phase_ms * NSEC_PER_MSEC;
+	ticker_timeline_start(&ticker->timeline,
+			      (u64)config->period_ms * NSEC_PER_MSEC, phase_ns,
+			      ticker_read_clock(ticker));
+}
+
+/**
+ * ticker_update_shares() - start and stop shares as the settings say
+ * @ticker: the ticker, halted
+ *
+ * Context: may sleep. Under @control and cpus_read_lock().
+ */
+void ticker_update_shares(struct ticker *ticker)
+{
+	struct ticker_cpu *share = NULL;
+	bool uses;
+
+	while ((share = ticker_next_share(ticker, share))) {
+		uses = ticker_uses_share(ticker, share);
+		if (!uses)
+			ticker_cpu_settle(share, true);
+		raw_spin_lock_irq(&share->lock);
+		if (uses && !share->active)
+			ticker_cpu_start(share);
+		if (!uses && !ticker_cpu_is_bound(share))
+			ticker_place_leave(share);
+		raw_spin_unlock_irq(&share->lock);
+	}
+}
+
+/**
+ * ticker_halt() - keep a ticker from ticking
+ * @ticker: the ticker
+ *
+ * When this has succeeded no tick runs, none will, and no timer is armed. The
+ * timelines continue; periods that pass are counted later.
+ *
+ * Context: may sleep; waits for ticks that run. Under @control. Not from the tick.
+ * Return: 0, or -EINTR if the process was killed while it waited; a tick runs then.
+ * ticker_resume() has to follow in both cases.
+ */
+int ticker_halt(struct ticker *ticker)
+{
+	struct ticker_cpu *share = NULL;
+	int err;
+
+	cpus_read_lock();
+	ticker->halted = true;
+	while ((share = ticker_next_share(ticker, share)))
+		ticker_cpu_disarm(share);
+	cpus_read_unlock();
+
+	while ((share = ticker_next_share(ticker, share))) {
+		err = ticker_cpu_wait(share);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* A tick's number counts the ticks of all shares, unless several of them tick. */
+static void ticker_update_base(struct ticker *ticker)
+{
+	struct ticker_cpu *share = NULL, *only = NULL;
+	u64 counter = 0;
+
+	if (ticker->config.cpus == TICKER_CPUS_ANY)
+		only = ticker->any;
+	else if (!ticker_is_several(ticker->config.cpus, ticker_cpu_list(ticker)))
+		only = xa_load(&ticker->shares,
+			       cpumask_first(ticker_cpu_list(ticker)));
+	while ((share = ticker_next_share(ticker, share)))
+		if (only && share != only)
+			counter += share->counts.counter;
+	ticker->counter_base = counter;
+}
+
+/**
+ * ticker_resume() - arm the active shares of a ticker that is halted
+ * @ticker: the ticker
+ *
+ * Context: under @control and cpus_read_lock().
+ */
+void ticker_resume(struct ticker *ticker)
+{
+	struct ticker_cpu *share = NULL;
+
+	ticker_update_base(ticker);
+	ticker->halted = false;
+	while ((share = ticker_next_share(ticker, share))) {
+		raw_spin_lock_irq(&share->lock);
+		if (share->active)
+			ticker_cpu_resume(share);
+		raw_spin_unlock_irq(&share->lock);
+	}
+}
+
+static int ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
+{
+	struct ticker *ticker = hlist_entry(node, struct ticker, cpuhp_node);
+	const struct ticker_config *config = &ticker->config;
+	struct ticker_cpu *share = ticker->any;
+	unsigned long flags;
+	bool arm;
+
+	raw_spin_lock_irqsave(&share->lock, flags);
+	arm = ticker_place_cpu_online(share, cpu);
+	raw_spin_unlock(&share->lock);
+	if (arm)
+		ticker_cpu_arm_here(share);
+	local_irq_restore(flags);
+
+	if (!config->enabled ||
+	    !ticker_has_cpu(config->cpus, ticker_cpu_list(ticker), cpu))
+		return 0;
+	/* An error would keep the CPU offline. */
+	if (ticker_create_share(ticker, cpu)) {
+		pr_warn("sched_tick: %s: no memory to tick on CPU %u\n",
+			ticker->name, cpu);
+		return 0;
+	}
+	share = xa_load(&ticker->shares, cpu);
+	raw_spin_lock_irq(&share->lock);
+	ticker_cpu_start(share);
+	if (!ticker->halted)
+		ticker_cpu_resume(share);
+	raw_spin_unlock_irq(&share->lock);
+	return 0;
+}
+
+static int ticker_cpu_down(unsigned int cpu, struct hlist_node *node)
+{
+	struct ticker *ticker = hlist_entry(node, struct ticker, cpuhp_node);
+	struct ticker_cpu *share = ticker->any;
+
+	raw_spin_lock_irq(&share->lock);
+	ticker_place_cpu_offline(share, cpu);
+	raw_spin_unlock_irq(&share->lock);
+
+	share = xa_load(&ticker->shares, cpu);
+	if (share) {
+		ticker_cpu_settle(share, true);
+		ticker_cpu_cancel(share);
+	}
+	return 0;
+}
+
+/**
+ * ticker_add_hotplug() - have a ticker follow CPU hotplug
+ * @ticker: the ticker
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative error code.
+ */
+int ticker_add_hotplug(struct ticker *ticker)
+{
+	return cpuhp_state_add_instance_nocalls(ticker_cpuhp_state,
+						&ticker->cpuhp_node);
+}
+
+/**
+ * ticker_remove_hotplug() - undo ticker_add_hotplug()
+ * @ticker: the ticker
+ *
+ * Context: may sleep; waits for CPU hotplug.
+ */
+void ticker_remove_hotplug(struct ticker *ticker)
+{
+	cpuhp_state_remove_instance_nocalls(ticker_cpuhp_state,
+					    &ticker->cpuhp_node);
+}
+
+/**
+ * ticker_shares_init() - prepare for the first ticker
+ *
+ * Return: 0 or a negative error code.
+ */
+int ticker_shares_init(void)
+{
+	int state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
+					    "sched_tick:online",
+					    ticker_cpu_up, ticker_cpu_down);
+
+	if (state < 0)
+		return state;
+	ticker_cpuhp_state = state;
+	return 0;
+}
+
+/**
+ * ticker_shares_exit() - undo ticker_shares_init() after the last ticker is released
+ */
+void ticker_shares_exit(void)
+{
+	cpuhp_remove_multi_state(ticker_cpuhp_state);
+}
+
+/**
+ * ticker_read_counts() - read the counts of a share at one instant
+ * @share: the share
+ * @counts: set to the counts
+ *
+ * Periods that passed while a tick is overdue are counted as missed: counter +
+ * missed is the number of periods elapsed, minus the one of the overdue tick.
+ *
+ * Context: process context; does not sleep.
+ * Return: whether the share is active.
+ */
+static bool ticker_read_counts(struct ticker_cpu *share,
+			       struct ticker_counts *counts)
+{
+	bool active;
+
+	raw_spin_lock_irq(&share->lock);
+	active = share->active;
+	if (active)
+		share->counts.missed +=
+			ticker_timeline_count_missed(&share->timeline,
+						     ticker_read_clock(share->ticker));
+	*counts = share->counts;
+	raw_spin_unlock_irq(&share->lock);
+	return active;
+}
+
+static void ticker_read_config(struct ticker *ticker,
+			       struct ticker_config *config)
+{
+	const int *from = (const int *)&ticker->config;
+	int *to = (int *)config;
+	size_t i;
+
+	BUILD_BUG_ON(sizeof(*config) % sizeof(*to));
+	for (i = 0; i < sizeof(*config) / sizeof(*to); i++)
+		to[i] = READ_ONCE(from[i]);
+}
+
+/**
+ * ticker_read_share() - read the settings of a ticker and the counts of one share
+ * @share: the share
+ * @snapshot: set to both
+ *
+ * Context: process context; does not sleep.
+ */
+void ticker_read_share(struct ticker_cpu *share,
+		       struct ticker_snapshot *snapshot)
+{
+	ticker_read_config(share->ticker, &snapshot->config);
+	snapshot->cpus = ticker_read_counts(share, &snapshot->counts);
+}
+
+/**
+ * ticker_read_snapshot() - read the settings of a ticker and the sums of its counts
+ * @ticker: the ticker
+ * @snapshot: set to both
+ *
+ * The counts of each share are of one instant.
+ *
+ * Context: process context; does not sleep.
+ */
+void ticker_read_snapshot(struct ticker *ticker,
+			  struct ticker_snapshot *snapshot)
+{
+	struct ticker_counts counts;
+	struct ticker_cpu *share = ticker->any;
+
+	ticker_read_share(share, snapshot);
+	while ((share = ticker_next_share(ticker, share))) {
+		snapshot->cpus += ticker_read_counts(share, &counts);
+		snapshot->counts.counter += counts.counter;
+		snapshot->counts.missed += counts.missed;
+		snapshot->counts.stalls += counts.stalls;
+		ticker_lateness_merge(&snapshot->counts.lateness,
+				      &counts.lateness);
+		ticker_lateness_merge(&snapshot->counts.timer_lateness,
+				      &counts.timer_lateness);
+	}
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A ticker that ticks on several CPUs: the settings cpus and queue, counts of each
+ * CPU and their sums, CPU hotplug.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktest.h"
+
+#define CPUS_MAX	64
+#define PERIOD_MS	10
+
+static int cpu_count(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static struct ticker_stat stat_of_cpu(int cpu)
+{
+	char file[32];
+
+	snprintf(file, sizeof(file), "percpu/%d", cpu);
+	return ticker_stat_of(file);
+}
+
+static bool cpu_set_online(int cpu, bool online)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	return !file_write(path, online ? "1" : "0");
+}
+
+static void check_text(const char *file, const char *expected)
+{
+	char text[4096];
+
+	ticker_text(file, text, sizeof(text));
+	check(!strcmp(text, expected), "%s reads \"%s\", is \"%s\"", file, expected, text);
+}
+
+/* "0-3" for four CPUs. */
+static const char *all_cpus(void)
+{
+	static char text[16];
+
+	snprintf(text, sizeof(text), cpu_count() > 1 ? "0-%d" : "%d", cpu_count() - 1);
+	return text;
+}
+
+static void add_lateness(struct lateness *sum, const struct lateness *one)
+{
+	sum->sum_ns += one->sum_ns;
+	if (one->max_ns > sum->max_ns)
+		sum->max_ns = one->max_ns;
+	if (one->last_ns > sum->last_ns)
+		sum->last_ns = one->last_ns;
+	for (size_t i = 0; i < KTEST_BUCKETS; i++)
+		sum->histogram[i] += one->histogram[i];
+}
+
+/* At rest stat is the sum of percpu/0 to percpu/cpus-1; the timeline of any CPU has not run. */
+static void check_sums(int cpus)
+{
+	struct ticker_stat all = ticker_stat(), sum;
+
+	memset(&sum, 0, sizeof(sum));
+	sum.enabled = all.enabled;
+	sum.period_ms = all.period_ms;
+
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		struct ticker_stat one = stat_of_cpu(cpu);
+
+		sum.cpus += one.cpus;
+		sum.counter += one.counter;
+		sum.missed += one.missed;
+		sum.stalls += one.stalls;
+		add_lateness(&sum.lateness, &one.lateness);
+		add_lateness(&sum.timer_lateness, &one.timer_lateness);
+	}
+	check(!memcmp(&sum, &all, sizeof(sum)), "stat is the sum of %d CPUs: %" PRIu64 " of %" PRIu64 " ticks, %" PRIu64
+	      " of %" PRIu64 " missed", cpus, sum.counter, all.counter, sum.missed, all.missed);
+}
+
+/* Number of deadlines in a time at which the phase is 0. */
+static uint64_t periods_between(int64_t from_ns, int64_t to_ns)
+{
+	int64_t period_ns = PERIOD_MS * NSEC_PER_MSEC;
+
+	return to_ns / period_ns - from_ns / period_ns;
+}
+
+static void run_cpus(void)
+{
+	int cpus = cpu_count(), last = cpus - 1;
+	struct ticker_stat all, stat[CPUS_MAX];
+	uint64_t fewest, most;
+	int64_t from[2], to[2];
+
+	setup("enabled=0");
+	require(!helper_load("tick_hog", ""), "the hog loads");
+	ticker_set_number("period_ms", PERIOD_MS);
+	ticker_set("phase_ms", "0");
+	ticker_set("cpus", "all");
+	check_text("cpus", "all");
+	check_text("cpus_effective", "");
+
+	from[0] = now_ns(CLOCK_MONOTONIC);
+	ticker_set("enabled", "1");
+	from[1] = now_ns(CLOCK_MONOTONIC);
+	check_text("cpus_effective", all_cpus());
+	sleep_ns(2 * NSEC_PER_SEC);
+	all = ticker_stat();
+	check(all.cpus == (unsigned int)cpus, "stat says that it ticks on %u CPUs", all.cpus);
+	to[0] = now_ns(CLOCK_MONOTONIC);
+	ticker_set("enabled", "0");
+	to[1] = now_ns(CLOCK_MONOTONIC);
+	fewest = periods_between(from[1], to[0]);
+	most = periods_between(from[0], to[1]);
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		stat[cpu] = stat_of_cpu(cpu);
+		check(stat[cpu].counter > 0, "CPU %d ticks: %" PRIu64 ", missed %" PRIu64, cpu, stat[cpu].counter,
+		      stat[cpu].missed);
+		check(stat[cpu].counter + stat[cpu].missed >= fewest && stat[cpu].counter + stat[cpu].missed <= most,
+		      "CPU %d: counter + missed is the number of periods, %" PRIu64 " to %" PRIu64, cpu, fewest, most);
+	}
+	check_sums(cpus);
+	check(ticker_stat().cpus == 0, "disabled, it ticks on no CPU");
+	check_text("cpus_effective", "");
+
+	ticker_set("reset", "1");
+	for (int cpu = 0; cpu < cpus; cpu++)
+		stat[cpu] = stat_of_cpu(cpu);
+	ticker_set("stall_ms", "300");
+	ticker_set("enabled", "1");
+	hog(last, 500, false);
+	sleep_ns(100 * NSEC_PER_MSEC);
+	ticker_set("enabled", "0");
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		struct ticker_stat now = stat_of_cpu(cpu);
+
+		note("CPU %d: %" PRIu64 " missed, at most %" PRIu64 " ns late, %" PRIu64 " stalls", cpu,
+		     now.missed - stat[cpu].missed, now.lateness.max_ns, now.stalls - stat[cpu].stalls);
+		if (cpu == last)
+			check(now.missed - stat[cpu].missed >= 45 && now.stalls == stat[cpu].stalls + 1 &&
+			      now.lateness.max_ns > 450 * (uint64_t)NSEC_PER_MSEC,
+			      "500 ms without CPU %d are in its line: missed, lateness, one stall", cpu);
+		else
+			check(now.stalls == stat[cpu].stalls, "and no stall in the line of CPU %d", cpu);
+	}
+	check_sums(cpus);
+
+	/* The set changes under way; no count goes down, and no deadline moves. */
+	ticker_set("stall_ms", "0");
+	ticker_set("enabled", "1");
+	ticker_set("cpus", "0");
+	check_text("cpus_effective", "0");
+	all = ticker_stat();
+	check(all.cpus == 1, "cpus=0: it ticks on one CPU");
+	sleep_ns(NSEC_PER_SEC / 2);
+	for (int cpu = 1; cpu < cpus; cpu++) {
+		struct ticker_stat before = stat_of_cpu(cpu), after;
+
+		sleep_ns(5 * PERIOD_MS * NSEC_PER_MSEC);
+		after = stat_of_cpu(cpu);
+		check(after.counter == before.counter && after.missed == before.missed, "CPU %d has no periods any more",
+		      cpu);
+	}
+	ticker_set("cpus", "housekeeping");
+	ticker_set("cpus", "any");
+	check_text("cpus_effective", "");
+	check(ticker_stat().cpus == 1, "any: it ticks on one CPU");
+	check(wait_for_counter(ticker_u64("counter") + 5, 20 * NSEC_PER_SEC), "any: it ticks");
+}
+
+const struct ktest test_cpus = { "cpus", run_cpus, .timeout_s = 300, .needs_vm = true };
+
+static void run_cpus_input(void)
+{
+	static const struct {
+		const char *file, *text;
+		int err;
+	} cases[] = {
+		{ "cpus", "", EINVAL }, { "cpus", "\n", EINVAL }, { "cpus", " ", EINVAL }, { "cpus", "anyone", EINVAL },
+		{ "cpus", "ALL", EINVAL }, { "cpus", "all 0", EINVAL }, { "cpus", "all,0", EINVAL }, { "cpus", "any\n\n", EINVAL },
+		{ "cpus", "none", EINVAL }, { "cpus", "-1", EINVAL }, { "cpus", "1-0", EINVAL }, { "cpus", "0-", EINVAL },
+		{ "cpus", "-", EINVAL }, { "cpus", ",", EINVAL }, { "cpus", ",0", EINVAL }, { "cpus", "0,", EINVAL },
+		{ "cpus", "0,,0", EINVAL }, { "cpus", "0 ", EINVAL }, { "cpus", " 0", EINVAL }, { "cpus", "0, 0", EINVAL },
+		{ "cpus", "0x1", EINVAL }, { "cpus", "0:1/2", EINVAL }, { "cpus", "N", EINVAL }, { "cpus", "0;1", EINVAL },
+		{ "cpus", "0\n0", EINVAL }, { "cpus", "0--0", EINVAL }, { "cpus", "\xff", EINVAL },
+		{ "cpus", "8191", ERANGE }, { "cpus", "0-8191", ERANGE }, { "cpus", "0,99999", ERANGE },
+		{ "cpus", "4294967296", ERANGE }, { "cpus", "99999999999999999999", ERANGE },
+		{ "cpus_effective", "0", EACCES },
+		{ "queue", "", EINVAL }, { "queue", "\n", EINVAL }, { "queue", "0", EINVAL }, { "queue", "high", EINVAL },
+		{ "queue", "[highpri]", EINVAL }, { "queue", "highpri normal", EINVAL }, { "queue", "Normal", EINVAL },
+		{ "queue", "normal ", EINVAL },
+	};
+	char before[128], after[128];
+	char *longest;
+
+	setup("enabled=0");
+	ticker_set("cpus", "0\n");
+	ticker_set("queue", "normal\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int err;
+
+		/* sysfs does not pass on what is empty. */
+		if (!*cases[i].text)
+			continue;
+		ticker_text(cases[i].file, before, sizeof(before));
+		err = ticker_write(cases[i].file, cases[i].text);
+		ticker_text(cases[i].file, after, sizeof(after));
+		check(err == cases[i].err && !strcmp(before, after), "%s < case %zu: %s, unchanged", cases[i].file, i,
+		      strerror(err));
+	}
+	longest = calloc(1, 10241);
+	for (size_t i = 0; i < 10240; i += 2)
+		memcpy(longest + i, i ? ",0" : "00", 2);
+	check(ticker_write("cpus", longest) == EINVAL, "10 KiB of a list are EINVAL");
+	check_text("cpus", "0");
+	free(longest);
+	check_text("queue", strstr(after, "bh") ? "highpri [normal] unbound bh" : "highpri [normal] unbound");
+	ticker_set("cpus", "0,0-0");
+	check_text("cpus", "0");
+	ticker_set("cpus", "housekeeping");
+	check_text("cpus", "housekeeping");
+}
+
+const struct ktest test_cpus_input = { "cpus_input", run_cpus_input, .timeout_s = 60 };
+
+static void change_cpus(void *unused)
+{
+	static const char *const sets[] = { "all", "housekeeping", "0", "0-1", "any", "1" };
+
+	for (unsigned int i = 0;; i++) {
+		ticker_write("cpus", sets[i % ARRAY_SIZE(sets)]);
+		usleep(5000);
+	}
+}
+
+/* Counts of the last CPU and of all never go down. */
+static bool counts_grow(int cpu, struct ticker_stat *all, struct ticker_stat *one)
+{
+	struct ticker_stat all_now = ticker_stat(), one_now = stat_of_cpu(cpu);
+	bool grow = all_now.counter >= all->counter && all_now.missed >= all->missed &&
+		    one_now.counter >= one->counter && one_now.missed >= one->missed;
+
+	*all = all_now;
+	*one = one_now;
+	return grow;
+}
+
+static void run_cpus_hotplug(void)
+{
+	unsigned int rounds = effort(300), wrong = 0, refused = 0;
+	int cpus = cpu_count(), cpu = cpus > 2 ? 2 : cpus - 1;
+	struct ticker_stat all, one, after;
+	char list[16];
+	pid_t pids[2];
+
+	if (cpus < 2 || !cpu_set_online(cpu, true)) {
+		skip("cpus_hotplug", "one CPU");
+		return;
+	}
+	setup("enabled=0");
+	snprintf(list, sizeof(list), "%d", cpu);
+
+	/* A list keeps a CPU that is offline, and has no periods meanwhile. */
+	ticker_set_number("period_ms", PERIOD_MS);
+	require(cpu_set_online(cpu, false), "CPU %d goes offline", cpu);
+	ticker_set("cpus", list);
+	ticker_set("enabled", "1");
+	check_text("cpus", list);
+	check_text("cpus_effective", "");
+	sleep_ns(NSEC_PER_SEC / 5);
+	all = ticker_stat();
+	check(!all.counter && !all.missed && !all.cpus, "no ticks, no missed periods");
+	require(cpu_set_online(cpu, true), "CPU %d comes online", cpu);
+	check_text("cpus_effective", list);
+	check(wait_for_counter(3, 20 * NSEC_PER_SEC), "it ticks");
+	require(cpu_set_online(cpu, false), "CPU %d goes offline", cpu);
+	one = stat_of_cpu(cpu);
+	sleep_ns(NSEC_PER_SEC / 5);
+	after = stat_of_cpu(cpu);
+	check(!memcmp(&one, &after, sizeof(one)), "the counts of an offline CPU stay");
+	check_text("cpus", list);
+	check_text("period_ms", "10");
+	require(cpu_set_online(cpu, true), "CPU %d comes online", cpu);
+	check(wait_for_counter(one.counter + 3, 20 * NSEC_PER_SEC), "it ticks again");
+
+	ticker_set("cpus", "all");
+	ticker_set("period_ms", "1");
+	pids[0] = spawn(ticker_disturb, (void *)(uintptr_t)random_seed());
+	pids[1] = spawn(change_cpus, NULL);
+	all = ticker_stat();
+	one = stat_of_cpu(cpu);
+	for (unsigned int i = 0; i < rounds; i++) {
+		refused += !cpu_set_online(cpu, false);
+		wrong += !counts_grow(cpu, &all, &one);
+		refused += !cpu_set_online(cpu, true);
+		wrong += !counts_grow(cpu, &all, &one);
+	}
+	reap(pids, ARRAY_SIZE(pids));
+	check(!wrong && !refused, "CPU %d went and came %u times: %u times a count went down, %u changes refused", cpu,
+	      rounds, wrong, refused);
+	ticker_set("clock", "monotonic");
+	ticker_set("timer", "hrtimer");
+	ticker_set("phase_ms", "-1");
+	ticker_set("period_ms", "10");
+	ticker_set("cpus", "all");
+	ticker_set("enabled", "1");
+	check_text("cpus_effective", all_cpus());
+	one = stat_of_cpu(cpu);
+	sleep_ns(NSEC_PER_SEC / 2);
+	check(stat_of_cpu(cpu).counter > one.counter, "CPU %d ticks", cpu);
+	ticker_set("enabled", "0");
+	all = ticker_stat();
+	for (cpu = 0; cpu < cpus; cpu++) {
+		one = stat_of_cpu(cpu);
+		all.counter -= one.counter;
+		all.missed -= one.missed;
+	}
+	note("on any CPU: %" PRIu64 " ticks, %" PRIu64 " missed", all.counter, all.missed);
+	check((int64_t)all.counter >= 0 && (int64_t)all.missed >= 0, "stat is the sum of its CPUs and of any");
+}
+
+const struct ktest test_cpus_hotplug = { "cpus_hotplug", run_cpus_hotplug, .timeout_s = 600, .needs_vm = true };
+
+/* Largest lateness of a tick while something holds the last CPU for a while. */
+static uint64_t worst_under(const char *queue, int context)
+{
+	int cpu = cpu_count() - 1;
+	struct ticker_stat stat;
+
+	ticker_set("queue", queue);
+	ticker_set("enabled", "1");
+	sleep_ns(NSEC_PER_SEC / 5);
+	ticker_set("reset", "1");
+	if (context >= 0)
+		hog_in(cpu, 300, context);
+	else
+		sleep_ns(300 * NSEC_PER_MSEC);
+	sleep_ns(100 * NSEC_PER_MSEC);
+	ticker_set("enabled", "0");
+	stat = stat_of_cpu(cpu);
+	note("queue %s, hog %d: at most %" PRIu64 " ns late", queue, context, stat.lateness.max_ns);
+	return stat.lateness.max_ns;
+}
+
+/* Which queue is late depends on what holds the CPU. */
+static void run_queues(void)
+{
+	char text[64];
+	uint64_t normal, highpri;
+
+	setup("enabled=0");
+	require(!helper_load("tick_hog", ""), "the hog loads");
+	ticker_set_number("period_ms", PERIOD_MS);
+	snprintf(text, sizeof(text), "%d", cpu_count() - 1);
+	ticker_set("cpus", text);
+	highpri = worst_under("highpri", HOG_WORK);
+	normal = worst_under("normal", HOG_WORK);
+	check(normal > 10 * highpri, "a work item that holds its pool makes normal late, highpri not");
+	ticker_text("queue", text, sizeof(text));
+	if (strstr(text, "bh")) {
+		uint64_t idle = worst_under("bh", -1);
+
+		check(worst_under("bh", HOG_SOFTIRQ) > 10 * idle, "a tasklet that loops makes bh late");
+	}
+	ticker_set("queue", "unbound");
+	ticker_set("enabled", "1");
+	check(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "unbound: it ticks");
+	for (int hrtimer = 0; hrtimer < 2; hrtimer++) {
+		ticker_set_timer(hrtimer);
+		ticker_set("stall_ms", hrtimer ? "20000" : "0");
+		check(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "unbound, hrtimer %d: it ticks",
+		      hrtimer);
+	}
+}
+
+const struct ktest test_queues = { "queues", run_queues, .timeout_s = 120, .needs_vm = true, .needs_virtual = true };
