@@ -6,7 +6,6 @@
  * its range before the ticker is changed. docs/ABI/sysfs-kernel-sched_tick
  * documents the files.
  */
-#include <linux/ctype.h>
 #include <linux/kernel.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -318,11 +317,11 @@ static ssize_t ticker_attrs_show(struct kobject *kobj, struct attribute *attr,
 	const struct ticker_attr *file = container_of(attr, struct ticker_attr,
 						      attr);
 	struct ticker_snapshot snapshot;
+	struct ticker_cpu *share;
 
-	/* The only names that start with a digit are those of percpu. */
-	if (isdigit(attr->name[0])) {
-		ticker_read_share(container_of(attr, struct ticker_cpu, attr),
-				  &snapshot);
+	share = ticker_find_share(to_ticker(kobj), attr);
+	if (share) {
+		ticker_read_share(share, &snapshot);
 		return ticker_show_stat(buf, 0, &snapshot);
 	}
 	if (file->emit)
@@ -342,7 +341,7 @@ static ssize_t ticker_attrs_store(struct kobject *kobj, struct attribute *attr,
 	long long value;
 	int err;
 
-	if (isdigit(attr->name[0]))
+	if (ticker_find_share(to_ticker(kobj), attr))
 		return -EIO;
 	if (file->store) {
 		err = file->store(to_ticker(kobj), buf, count);

@@ -323,7 +323,7 @@ int ticker_event_setup(struct ticker *ticker, bool enabled)
  * ticker_event_cancel() - take a ticker off the queue for uevents
  * @ticker: the ticker
  *
- * Context: may sleep; waits for an event that is being last_reported.
+ * Context: may sleep; waits for an event that is being sent.
  */
 void ticker_event_cancel(struct ticker *ticker)
 {

@@ -11,8 +11,10 @@
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
+#include <linux/ctype.h>
 #include <linux/errno.h>
-#include <linux/minmax.h>
+#include <linux/kernel.h>
+#include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/sysfs.h>
 #include <linux/xarray.h>
@@ -86,6 +88,14 @@ static bool ticker_uses_share(struct ticker *ticker, struct ticker_cpu *share)
 			      share->cpu);
 }
 
+/* A file of percpu, for all tickers. */
+struct ticker_percpu_attr {
+	struct attribute attr;
+	char name[8];
+};
+
+static DEFINE_PER_CPU(struct ticker_percpu_attr, ticker_percpu_attr);
+
 static struct attribute *ticker_percpu_attrs[] = { NULL };
 
 static const struct attribute_group ticker_percpu_group = {
@@ -106,14 +116,30 @@ static int ticker_show_share(struct ticker *ticker, struct ticker_cpu *share)
 		return err;
 	ticker->has_percpu = true;
 
-	snprintf(share->name, sizeof(share->name), "%d", share->cpu);
-	sysfs_attr_init(&share->attr);
-	share->attr.name = share->name;
-	share->attr.mode = 0444;
-	err = sysfs_add_file_to_group(&ticker->kobj, &share->attr,
+	err = sysfs_add_file_to_group(&ticker->kobj,
+				      &per_cpu_ptr(&ticker_percpu_attr,
+						   share->cpu)->attr,
 				      ticker_percpu_group.name);
 	share->shown = !err;
 	return err;
+}
+
+/**
+ * ticker_find_share() - find the share that a file of percpu shows
+ * @ticker: the ticker
+ * @attr: the file
+ *
+ * Return: the share, or NULL if @attr is no file of percpu.
+ */
+struct ticker_cpu *ticker_find_share(struct ticker *ticker,
+				     const struct attribute *attr)
+{
+	unsigned int cpu;
+
+	/* No other file has a name that starts with a digit. */
+	if (!isdigit(attr->name[0]) || kstrtouint(attr->name, 10, &cpu))
+		return NULL;
+	return xa_load(&ticker->shares, cpu);
 }
 
 static int ticker_create_share(struct ticker *ticker, unsigned int cpu)
@@ -368,10 +394,21 @@ void ticker_remove_hotplug(struct ticker *ticker)
  */
 int ticker_shares_init(void)
 {
-	int state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
-					    "sched_tick:online",
-					    ticker_cpu_up, ticker_cpu_down);
+	struct ticker_percpu_attr *file;
+	unsigned int cpu;
+	int state;
 
+	for_each_possible_cpu(cpu) {
+		file = per_cpu_ptr(&ticker_percpu_attr, cpu);
+		snprintf(file->name, sizeof(file->name), "%u", cpu);
+		sysfs_attr_init(&file->attr);
+		file->attr.name = file->name;
+		file->attr.mode = 0444;
+	}
+
+	state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
+					"sched_tick:online", ticker_cpu_up,
+					ticker_cpu_down);
 	if (state < 0)
 		return state;
 	ticker_cpuhp_state = state;

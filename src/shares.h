@@ -7,9 +7,13 @@
 
 #include "ticker_cpu.h"
 
+struct attribute;
+
 bool ticker_is_several(int cpus, const struct cpumask *list);
 struct ticker_cpu *ticker_next_share(struct ticker *ticker,
 				     struct ticker_cpu *share);
+struct ticker_cpu *ticker_find_share(struct ticker *ticker,
+				     const struct attribute *attr);
 int ticker_create_shares(struct ticker *ticker, int cpus,
 			 const struct cpumask *list);
 void ticker_update_shares(struct ticker *ticker);

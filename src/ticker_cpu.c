@@ -46,7 +46,6 @@ static const struct {
 };
 
 static struct workqueue_struct *ticker_wqs[TICKER_QUEUES];
-static struct kmem_cache *ticker_cpu_cache;
 
 static bool ticker_cpu_is_running(struct ticker_cpu *share)
 {
@@ -223,8 +222,8 @@ struct ticker_cpu *ticker_cpu_create(struct ticker *ticker, int cpu)
 {
 	struct ticker_cpu *share;
 
-	share = kmem_cache_alloc_node(ticker_cpu_cache, GFP_KERNEL | __GFP_ZERO,
-				      cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	share = kzalloc_node(sizeof(*share), GFP_KERNEL,
+			     cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
 	if (!share)
 		return NULL;
 
@@ -252,7 +251,7 @@ void ticker_cpu_free(struct ticker_cpu *share)
 		return;
 	ticker_cpu_disarm(share);
 	cancel_delayed_work_sync(&share->work);
-	kmem_cache_free(ticker_cpu_cache, share);
+	kfree(share);
 }
 
 /**
@@ -275,11 +274,6 @@ int ticker_cpu_init(void)
 {
 	int i;
 
-	ticker_cpu_cache = kmem_cache_create("sched_tick_cpu",
-					     sizeof(struct ticker_cpu), 0,
-					     SLAB_HWCACHE_ALIGN, NULL);
-	if (!ticker_cpu_cache)
-		return -ENOMEM;
 	for (i = 0; i < TICKER_QUEUES; i++) {
 		ticker_wqs[i] = alloc_workqueue("%s", ticker_queues[i].flags,
 						ticker_queues[i].max_active,
@@ -292,7 +286,6 @@ int ticker_cpu_init(void)
 err_wqs:
 	while (i--)
 		destroy_workqueue(ticker_wqs[i]);
-	kmem_cache_destroy(ticker_cpu_cache);
 	return -ENOMEM;
 }
 
@@ -305,5 +298,4 @@ void ticker_cpu_exit(void)
 
 	for (i = 0; i < TICKER_QUEUES; i++)
 		destroy_workqueue(ticker_wqs[i]);
-	kmem_cache_destroy(ticker_cpu_cache);
 }

@@ -10,14 +10,11 @@
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
-#include <linux/sysfs.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "ticker.h"
 #include "timeline.h"
-
-#define TICKER_CPU_NAME_SIZE	8
 
 /**
  * struct ticker_cpu - one CPU's share of a ticker
@@ -52,8 +49,6 @@
  * @watchdog: detects a stall while it lasts; used if stall_ms is not 0
  * @place_node: link to the shares whose timers a CPU has to arm; see place.c
  * @placing: number of CPUs that are arming its timers; see place.c
- * @attr: the file percpu/N
- * @name: name of that file
  */
 struct ticker_cpu {
 	raw_spinlock_t lock;	/* state of one CPU's share */
@@ -82,9 +77,6 @@ struct ticker_cpu {
 	struct list_head place_node;
 	unsigned int placing;
 	int stall_cpu;
-
-	char name[TICKER_CPU_NAME_SIZE];
-	struct attribute attr;
 };
 
 /* One instant, in nanoseconds. */

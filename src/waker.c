@@ -44,7 +44,7 @@ static void ticker_waker_defer(struct ticker_event *event, u64 left_ns)
  * @event: the reports of the ticker
  * @waker: one of its files
  *
- * Context: process context.
+ * Context: process context, or the tick.
  */
 void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker)
 {

@@ -4,6 +4,7 @@
  * CPU and their sums, CPU hotplug.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -386,3 +387,98 @@ static void run_queues(void)
 }
 
 const struct ktest test_queues = { "queues", run_queues, .timeout_s = 120, .needs_vm = true, .needs_virtual = true };
+
+/* A suspend up to the point at which all CPUs but one are offline. */
+static void run_cpus_suspend(void)
+{
+	static const char *const clocks[] = { "monotonic", "boottime", "realtime" };
+	int cpu = cpu_count() - 1;
+	char list[16];
+
+	if (cpu < 1 || file_write("/sys/power/pm_test", "processors")) {
+		skip("cpus_suspend", "one CPU, or no test of suspending");
+		return;
+	}
+	setup("enabled=0");
+	snprintf(list, sizeof(list), "%d", cpu);
+	ticker_set_number("period_ms", PERIOD_MS);
+	ticker_set("cpus", list);
+	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+		struct ticker_stat before, after;
+		int err;
+
+		ticker_set("clock", clocks[i]);
+		ticker_set("enabled", "1");
+		before = ticker_stat();
+		err = file_write("/sys/power/state", "mem");
+		require(!err, "%s: the machine suspends and resumes: %s", clocks[i], strerror(err));
+		check_text("cpus", list);
+		check_text("cpus_effective", list);
+		check_text("enabled", "1");
+		check(wait_for_counter(ticker_u64("counter") + 3, 20 * NSEC_PER_SEC), "%s: it ticks on CPU %d", clocks[i],
+		      cpu);
+		after = ticker_stat();
+		check(after.counter > before.counter && after.missed >= before.missed, "%s: no count went down", clocks[i]);
+		ticker_set("enabled", "0");
+	}
+	file_write("/sys/power/pm_test", "none");
+}
+
+const struct ktest test_cpus_suspend = { "cpus_suspend", run_cpus_suspend, .timeout_s = 120, .needs_vm = true };
+
+/* The number of our hrtimers on a CPU. */
+static unsigned int timers_on(int cpu)
+{
+	FILE *list = fopen("/proc/timer_list", "r");
+	unsigned int count = 0;
+	char line[512];
+	int at = -1;
+
+	if (!list)
+		require(false, "/proc/timer_list opens: %s", strerror(errno));
+	while (fgets(line, sizeof(line), list)) {
+		sscanf(line, "cpu: %d", &at);
+		count += at == cpu && (strstr(line, ", ticker_timer_fn") || strstr(line, ", ticker_watchdog_fn"));
+	}
+	fclose(list);
+	return count;
+}
+
+/* One CPU is isolated by the kernel's command line. */
+static void run_isolated_cpus(void)
+{
+	unsigned int seconds = effort(60) > 3 ? effort(60) : 3, found = 0;
+	char isolated[64] = "", file[64];
+	int64_t end;
+	int cpu;
+
+	file_read("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated));
+	if (!isolated[0] || isolated[0] == '\n') {
+		skip("isolated_cpus", "no CPU is isolated");
+		return;
+	}
+	cpu = atoi(isolated);
+	setup("enabled=0");
+	ticker_set_number("period_ms", PERIOD_MS);
+	ticker_set("stall_ms", "20000");
+	ticker_set("cpus", "housekeeping");
+	ticker_set("enabled", "1");
+	end = now_ns(CLOCK_MONOTONIC) + seconds * NSEC_PER_SEC;
+	while (now_ns(CLOCK_MONOTONIC) < end) {
+		found += timers_on(cpu);
+		sleep_ns(20 * NSEC_PER_MSEC);
+	}
+	check(!found, "housekeeping: in %u s no timer is on the isolated CPU %d", seconds, cpu);
+	check(ticker_stat().cpus == (unsigned int)cpu_count() - 1, "it ticks on all other CPUs");
+	snprintf(file, sizeof(file), "percpu/%d", cpu);
+	check(ticker_open(file, O_RDONLY) < 0, "no work item ran there: %s does not exist", file);
+
+	ticker_set("cpus", "all");
+	check(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "all: it ticks");
+	sleep_ns(NSEC_PER_SEC / 5);
+	check(stat_of_cpu(cpu).counter > 0, "all: it ticks on CPU %d", cpu);
+}
+
+const struct ktest test_isolated_cpus = {
+	"isolated_cpus", run_isolated_cpus, .timeout_s = 300, .needs_vm = true
+};

@@ -193,12 +193,12 @@ static void write_back(void)
 static void try_files(void)
 {
 	static const char *const readable[] = {
-		"counter", "stat", "clock", "period_ms", "lateness/histogram", "lateness/bounds_ns",
+		"counter", "stat", "clock", "period_ms", "cpus_effective", "lateness/histogram", "lateness/bounds_ns",
 	};
 	static const char *const changes[][3] = {
 		{ "period_ms", "20", "10" }, { "enabled", "0", "1" }, { "timer", "wheel", "hrtimer" },
 		{ "clock", "realtime", "monotonic" }, { "phase_ms", "0", "-1" }, { "cpus", "0", "any" },
-		{ "notify", "1", "0" }, { "stall_ms", "5000", "0" },
+		{ "cpus", "all", "any" }, { "queue", "normal", "highpri" }, { "notify", "1", "0" }, { "stall_ms", "5000", "0" },
 	};
 	struct attempt attempt = { NULL, read_file, nothing, ticks_on };
 	char name[64];
@@ -246,7 +246,7 @@ static int export_failing(unsigned int nth, bool *came)
 		fail_nth_fd = open("/proc/thread-self/fail-nth", O_WRONLY | O_CLOEXEC);
 		freopen("/dev/null", "w", stderr);
 		fail_nth(nth);
-		execl(TOOL, TOOL, "export", "--output", EXPORTED, NULL);
+		execl(TOOL, TOOL, "export", "--file", EXPORTED, NULL);
 		_exit(1);
 	}
 	/* The file of a zombie can still be read. */

@@ -92,7 +92,8 @@ static void write_files(void)
 		{ "enabled", "1" }, { "enabled", "0" }, { "period_ms", "1" }, { "period_ms", "86400000" },
 		{ "timer", "wheel" }, { "timer", "hrtimer" }, { "clock", "realtime" }, { "clock", "boottime" },
 		{ "clock", "monotonic" }, { "phase_ms", "0" }, { "phase_ms", "-1" }, { "cpus", "1" },
-		{ "cpus", "0" }, { "cpus", "any" }, { "stall_ms", "1" }, { "stall_ms", "0" },
+		{ "cpus", "0" }, { "cpus", "any" }, { "cpus", "all" }, { "cpus", "0-1" }, { "cpus", "housekeeping" },
+		{ "queue", "normal" }, { "queue", "unbound" }, { "queue", "highpri" }, { "queue", "bh" }, { "stall_ms", "1" }, { "stall_ms", "0" },
 		{ "notify", "1" }, { "reset", "1" }, { "period_ms", "junk" }, { "enabled", "1" },
 		{ "period_ms", "2147483647" }, { "period_ms", "" }, { "clock", "\xff" }, { "phase_ms", "2147483648" },
 	};

@@ -166,23 +166,22 @@ def test_kunit(booted, checker, run):
 MUTANTS = {
     "put_before_del": ("memory", "ticker.c", "\tkobject_del(&ticker->kobj);\n", "\tkobject_put(&ticker->kobj);\n"
                        "\tkobject_del(&ticker->kobj);\n", "modes", "BUG: KASAN"),
-    "unlocked_read": ("races", "ticker.c", """\traw_spin_lock_irq(&ticker->lock);
-\tif (ticker->config.enabled)
-\t\tticker->counts.missed +=
-\t\t\tticker_timeline_count_missed(&ticker->timeline,
-\t\t\t\t\t\t     ticker_read_clock(ticker));
-\tsnapshot->config = ticker->config;
-\tsnapshot->counts = ticker->counts;
-\traw_spin_unlock_irq(&ticker->lock);
-""", "\tsnapshot->config = ticker->config;\n\tsnapshot->counts = ticker->counts;\n", "instants", "BUG: KCSAN: data-race in .*ticker"),
-    "mutex_in_the_tick": ("memory", "tick.c", "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n",
+    "unlocked_read": ("races", "shares.c", """\traw_spin_lock_irq(&share->lock);
+\tactive = share->active;
+\tif (active)
+\t\tshare->counts.missed +=
+\t\t\tticker_timeline_count_missed(&share->timeline,
+\t\t\t\t\t\t     ticker_read_clock(share->ticker));
+\t*counts = share->counts;
+\traw_spin_unlock_irq(&share->lock);
+""", "\tactive = share->active;\n\t*counts = share->counts;\n", "instants", "BUG: KCSAN: data-race in .*ticker"),
+    "mutex_in_the_tick": ("memory", "tick.c", "\traw_spin_lock_irq(&share->lock);\n\tif (!share->armed) {\n",
                           "\tmutex_lock(&ticker->control);\n\tmutex_unlock(&ticker->control);\n"
-                          "\traw_spin_lock_irq(&ticker->lock);\n\tif (!ticker->armed) {\n", "settings",
+                          "\traw_spin_lock_irq(&share->lock);\n\tif (!share->armed) {\n", "settings",
                           "possible circular locking"),
-    "sleeps_under_the_lock": ("memory", "control.c", "\t\tWRITE_ONCE(*field, value);\n\t/* To be chosen again. */\n",
-                              "\t\tWRITE_ONCE(*field, value);\n\tcond_resched();\n", "settings",
+    "sleeps_under_the_lock": ("memory", "control.c", "\t\tWRITE_ONCE(*field, value);\n", "\t\tWRITE_ONCE(*field, value);\n\t\tcond_resched();\n", "settings",
                               "sleeping function called from invalid context"),
-    "runs_after_stop": ("memory", "tick.c", "\tif (!ticker->armed) {\n\t\traw_spin_unlock_irq(&ticker->lock);\n\t\treturn;\n\t}\n", "",
+    "runs_after_stop": ("memory", "tick.c", "\tif (!share->armed) {\n\t\traw_spin_unlock_irq(&share->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"UBSAN: array-index-out-of-bounds in .*place|BUG: KASAN: \S+ in __queue_work|"
                            r"not ok \d+ no count changes after a write of 0 to enabled"),
     "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
@@ -191,7 +190,7 @@ MUTANTS = {
                         "\tticker_configfs_count--;\n\tkfree(to_ticker_item(item));\n", "names", "BUG: KASAN"),
     "leaks_the_item_name": ("memory", "configfs.c", "err_put:\n\tconfig_item_put(&item->item);\n", "err_put:\n\tkfree(item);\n", "faults",
                       r"unreferenced object .*\n(.*\n)+?.*config_item_set_name"),
-    "starts_past_the_last_bucket": ("memory", "lateness.c", "\tunsigned int bucket = lateness->bucket;\n",
+    "starts_past_the_last_bucket": ("memory", "lateness.h", "\tunsigned int bucket = lateness->bucket;\n",
                             "\tunsigned int bucket = lateness->bucket + TICKER_LATENESS_BUCKETS;\n", "settings",
                             "UBSAN: array-index-out-of-bounds in .*lateness"),
     "unloads_before_the_release": ("release", "ticker.c", "\twait_for_completion(&ticker_all_released);\n", "\treturn;\n", "cycles",
