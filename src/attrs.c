@@ -53,13 +53,11 @@ static const char * const ticker_timer_names[TICKER_TIMERS] = {
 	[TICKER_TIMER_WHEEL]	= "wheel",
 };
 
-static const char * const ticker_queue_names[TICKER_QUEUES] = {
+static const char * const ticker_queue_names[TICKER_QUEUES_MAX] = {
 	[TICKER_QUEUE_HIGHPRI]	= "highpri",
 	[TICKER_QUEUE_NORMAL]	= "normal",
 	[TICKER_QUEUE_UNBOUND]	= "unbound",
-#ifdef TICKER_HAVE_WQ_BH
 	[TICKER_QUEUE_BH]	= "bh",
-#endif
 };
 
 static int ticker_show_int(char *buf, int at, const void *value)

@@ -18,6 +18,14 @@
 #define WQ_PERCPU 0
 #endif
 
+/* Work queues that run in softirq are newer: without them the queue bh is left out. */
+#ifdef TICKER_HAVE_WQ_BH
+#define TICKER_QUEUES TICKER_QUEUES_MAX
+#else
+#define TICKER_QUEUES TICKER_QUEUE_BH
+#define WQ_BH 0
+#endif
+
 #ifndef TICKER_HAVE_HRTIMER_SETUP
 static inline void hrtimer_setup(struct hrtimer *timer,
 				 enum hrtimer_restart (*function)(struct hrtimer *),

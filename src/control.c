@@ -17,11 +17,7 @@
 
 static bool ticker_cannot_sleep(int queue)
 {
-#ifdef TICKER_HAVE_WQ_BH
 	return queue == TICKER_QUEUE_BH;
-#else
-	return false;
-#endif
 }
 
 /*
@@ -49,7 +45,8 @@ static int ticker_set_halted(struct ticker *ticker, int *field, int value,
 		if (list)
 			cpumask_copy(ticker_cpu_list(ticker), list);
 		spin_unlock(&ticker->lock);
-		ticker->wq = ticker_cpu_wq(config->queue);
+		if (field == &config->queue)
+			ticker_update_queue(ticker);
 		if (restart && config->enabled)
 			ticker_start_timeline(ticker);
 		ticker_update_shares(ticker);

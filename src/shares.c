@@ -246,6 +246,21 @@ void ticker_update_shares(struct ticker *ticker)
 }
 
 /**
+ * ticker_update_queue() - move the work items of a ticker to the queue of its settings
+ * @ticker: the ticker, halted
+ *
+ * Context: may sleep. Under @control and cpus_read_lock().
+ */
+void ticker_update_queue(struct ticker *ticker)
+{
+	struct ticker_cpu *share = NULL;
+
+	while ((share = ticker_next_share(ticker, share)))
+		ticker_cpu_init_work(share);
+	ticker->wq = ticker_cpu_wq(ticker->config.queue);
+}
+
+/**
  * ticker_halt() - keep a ticker from ticking
  * @ticker: the ticker
  *

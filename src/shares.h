@@ -16,6 +16,7 @@ struct ticker_cpu *ticker_find_share(struct ticker *ticker,
 				     const struct attribute *attr);
 int ticker_create_shares(struct ticker *ticker, int cpus,
 			 const struct cpumask *list);
+void ticker_update_queue(struct ticker *ticker);
 void ticker_update_shares(struct ticker *ticker);
 int ticker_halt(struct ticker *ticker);
 void ticker_resume(struct ticker *ticker);

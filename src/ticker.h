@@ -44,10 +44,8 @@ enum ticker_queue {
 	TICKER_QUEUE_HIGHPRI,
 	TICKER_QUEUE_NORMAL,
 	TICKER_QUEUE_UNBOUND,
-#ifdef TICKER_HAVE_WQ_BH
-	TICKER_QUEUE_BH,
-#endif
-	TICKER_QUEUES
+	TICKER_QUEUE_BH,	/* last: not every kernel has it, see compat.h */
+	TICKER_QUEUES_MAX
 };
 
 enum ticker_cpus {

@@ -30,7 +30,7 @@ static const struct {
 	const char *name;
 	unsigned int flags;
 	int max_active;
-} ticker_queues[TICKER_QUEUES] = {
+} ticker_queues[TICKER_QUEUES_MAX] = {
 	[TICKER_QUEUE_HIGHPRI] = {
 		"sched_tick", WQ_PERCPU | WQ_HIGHPRI, WQ_MAX_ACTIVE
 	},
@@ -40,12 +40,10 @@ static const struct {
 	[TICKER_QUEUE_UNBOUND] = {
 		"sched_tick_unbound", WQ_UNBOUND, WQ_MAX_ACTIVE
 	},
-#ifdef TICKER_HAVE_WQ_BH
 	[TICKER_QUEUE_BH] = { "sched_tick_bh", WQ_PERCPU | WQ_BH, 0 },
-#endif
 };
 
-static struct workqueue_struct *ticker_wqs[TICKER_QUEUES];
+static struct workqueue_struct *ticker_wqs[TICKER_QUEUES_MAX];
 
 static bool ticker_cpu_is_running(struct ticker_cpu *share)
 {
@@ -211,6 +209,25 @@ void ticker_cpu_resume(struct ticker_cpu *share)
 }
 
 /**
+ * ticker_cpu_init_work() - prepare the work item of a share for its queue
+ * @share: the share, not armed
+ *
+ * Two macro calls give lockdep two classes: a work item in softirq may interrupt one
+ * of another ticker.
+ *
+ * Context: may sleep; waits for the work item, if it runs.
+ */
+void ticker_cpu_init_work(struct ticker_cpu *share)
+{
+	if (share->work.work.func)
+		cancel_delayed_work_sync(&share->work);
+	if (share->ticker->config.queue == TICKER_QUEUE_BH)
+		INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+	else
+		INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+}
+
+/**
  * ticker_cpu_create() - allocate a share of a ticker
  * @ticker: the ticker
  * @cpu: its CPU; -1 if it is bound to none
@@ -230,7 +247,7 @@ struct ticker_cpu *ticker_cpu_create(struct ticker *ticker, int cpu)
 	raw_spin_lock_init(&share->lock);
 	share->ticker = ticker;
 	share->cpu = cpu;
-	INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+	ticker_cpu_init_work(share);
 	INIT_LIST_HEAD(&share->place_node);
 	hrtimer_setup(&share->timer, ticker_timer_fn, CLOCK_MONOTONIC,
 		      HRTIMER_MODE_ABS_HARD);

@@ -126,6 +126,7 @@ void ticker_cpu_exit(void);
 struct workqueue_struct *ticker_cpu_wq(int queue);
 
 struct ticker_cpu *ticker_cpu_create(struct ticker *ticker, int cpu);
+void ticker_cpu_init_work(struct ticker_cpu *share);
 void ticker_cpu_free(struct ticker_cpu *share);
 
 void ticker_cpu_start(struct ticker_cpu *share);

@@ -196,7 +196,6 @@ MUTANTS = {
     "takes_no_reference": ("configfs.c", "\terr = configfs_depend_item(&ticker_subsys, item);\n", "\terr = 0;\n",
                 "subscribe", "", ""),
     "merges_one_cpu": ("shares.c", "\t\tsnapshot->counts.counter += counts.counter;\n", "", "cpus", "", "fail"),
-    "keeps_an_offline_cpu": ("shares.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "", "hotplug", "", "fail"),
     "exits_in_the_wrong_order": ("main.c", "\tticker_destroy(ticker_default);\n\tticker_exit();\n}",
                                  "\tticker_exit();\n\tticker_destroy(ticker_default);\n}", "modes", "hung_task_panic=1",
                                  "none: the guest died"),
