@@ -61,18 +61,24 @@ static const struct {
 	FIELD(timer_lateness.sum_ns),
 	FIELD(timer_lateness.histogram),
 	FIELD(stalls),
+	FIELD(cpus),
 };
+
+#define FIELDS	(sizeof(fields) / sizeof(*fields))
 
 bool stat_parse(const char *text, struct stat_line *stat)
 {
 	uint64_t later;
 
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+	for (size_t i = 0; i < FIELDS; i++) {
 		uint64_t *values = (uint64_t *)((char *)stat + fields[i].offset);
 
 		for (size_t j = 0; j < fields[i].count; j++)
-			if (!parse_number(&text, &values[j]))
-				return false;
+			if (!parse_number(&text, &values[j])) {
+				if (values != &stat->cpus)
+					return false;
+				stat->cpus = stat->enabled;
+			}
 	}
 	while (parse_number(&text, &later))
 		;
@@ -82,7 +88,7 @@ bool stat_parse(const char *text, struct stat_line *stat)
 
 void stat_print(FILE *out, const struct stat_line *stat)
 {
-	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+	for (size_t i = 0; i < FIELDS; i++) {
 		const uint64_t *values = (const uint64_t *)((const char *)stat + fields[i].offset);
 
 		for (size_t j = 0; j < fields[i].count; j++)

@@ -17,14 +17,17 @@ struct lateness {
 };
 
 struct stat_line {
-	uint64_t enabled, period_ms, counter, missed, stalls;
+	uint64_t enabled, period_ms, counter, missed, stalls, cpus;
 	struct lateness lateness, timer_lateness;
 };
 
 /* Inclusive upper bounds of all buckets but the last. The bounds are part of the kernel interface and never change. */
 extern const uint64_t lateness_bounds_ns[LATENESS_BOUNDS];
 
-/* Returns false if @text is not a line of stat. Fields that later versions append are ignored. */
+/*
+ * Returns false if @text is not a line of stat. Fields that later versions append are ignored. A line without @cpus, of
+ * a version in which each ticker ticks on one CPU, is accepted.
+ */
 bool stat_parse(const char *text, struct stat_line *stat);
 
 /* Print a line that stat_parse() reads. */
@@ -33,7 +36,7 @@ void stat_print(FILE *out, const struct stat_line *stat);
 /* Returns false if a count of @now is lower than in @before: another ticker, or the module was reloaded. */
 bool stat_follows(const struct stat_line *now, const struct stat_line *before);
 
-/* Subtract the counts of @before from those of @now. last_ns and max_ns stay what they are. */
+/* Subtract the counts of @before from those of @now. last_ns, max_ns and cpus stay what they are. */
 void stat_subtract(struct stat_line *now, const struct stat_line *before);
 
 /* The number of ticks recorded: the sum of the buckets. */
