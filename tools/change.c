@@ -50,9 +50,12 @@ int command_create(int argc, char **argv)
 	const char *name = parse(argc, argv, &settings);
 	int status = ticker_create(name);
 
-	if (status)
+	if (status) {
+		settings_free(&settings);
 		return status;
+	}
 	status = settings_apply(&settings, name, false);
+	settings_free(&settings);
 	/* Do not leave a ticker with some of its settings. */
 	if (status)
 		ticker_delete(name);
@@ -63,10 +66,13 @@ int command_set(int argc, char **argv)
 {
 	struct settings settings = { };
 	const char *name = parse(argc, argv, &settings);
+	int status;
 
 	if (optind + 1 == argc)
 		missing_operand(*argv, "KEY=VALUE");
-	return settings_apply(&settings, name, false);
+	status = settings_apply(&settings, name, false);
+	settings_free(&settings);
+	return status;
 }
 
 int command_delete(int argc, char **argv)

@@ -186,7 +186,7 @@ static int print(const struct check *check, const struct finding *found, size_t 
 	if (check->nagios)
 		print_nagios(check, found, count);
 	else if (!check->quiet)
-		status = table_emit(stdout, &check->table, columns, COLUMNS, format, found, count);
+		status = table_emit(stdout, "tickers", &check->table, columns, COLUMNS, format, found, count);
 	for (size_t i = 0; i < count && !status; i++)
 		if (is_exceeded(&found[i]))
 			status = STATUS_EXCEEDED;

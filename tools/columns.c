@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The columns of list and watch. See table.h.
+ * The columns of list, watch and show --percpu. See table.h.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -9,14 +9,18 @@
 
 #include "table.h"
 
-enum column { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX, COLUMNS };
+enum column {
+	NAME, CPU, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX, COLUMNS
+};
 
 #define CHOSEN_MAX	(2 * COLUMNS)
 
 static const struct table_column columns[COLUMNS] = {
 	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3, "name of the ticker" },
+	[CPU]		= { "CPU", "cpu", TABLE_NUMBER, 3, "number of the CPU" },
 	[ENABLED]	= { "ENABLED", "enabled", TABLE_BOOLEAN, 3, "whether the ticker runs" },
 	[PERIOD]	= { "PERIOD", "period_ns", TABLE_NUMBER, 6, "time from one deadline to the next" },
+	[CPUS]		= { "CPUS", "cpus", TABLE_NUMBER, 3, "number of CPUs that it ticks on now" },
 	[TICKS]		= { "TICKS", "ticks", TABLE_NUMBER, 5, "number of ticks" },
 	[MISSED]	= { "MISSED", "missed", TABLE_NUMBER, 6, "periods without a tick" },
 	[STALLS]	= { "STALLS", "stalls", TABLE_NUMBER, 6, "ticks overdue by more than 'stall'" },
@@ -29,7 +33,23 @@ static const struct table_column columns[COLUMNS] = {
 	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6, "highest lateness of the timer" },
 };
 
-static const enum column defaults[] = { NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX };
+/* The columns of each kind of rows; the first @defaults of them are printed without --output. */
+static const struct {
+	const char *rows;
+	enum column columns[COLUMNS];
+	size_t count, defaults;
+} sets[] = {
+	[TABLE_TICKERS] = {
+		"tickers",
+		{ NAME, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX },
+		13, 10,
+	},
+	[TABLE_CPUS] = {
+		"cpus",
+		{ CPU, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX },
+		10, 10,
+	},
+};
 
 bool lateness_mean_ns(const struct lateness *lateness, uint64_t *ns)
 {
@@ -72,6 +92,7 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 
 	switch (shown) {
 	case NAME:
+	case CPU:
 		snprintf(text, size, "%s", ticker->name);
 		return;
 	case ENABLED:
@@ -79,6 +100,9 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 		return;
 	case PERIOD:
 		value = UINT64_C(1000000) * stat->period_ms;
+		break;
+	case CPUS:
+		value = stat->cpus;
 		break;
 	case TICKS:
 		value = stat->counter;
@@ -106,27 +130,31 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 	}
 	if (!known)
 		*text = '\0';
-	else if (form == TABLE_HUMAN && shown != TICKS && shown != MISSED && shown != STALLS)
+	else if (form == TABLE_HUMAN && shown != CPUS && shown != TICKS && shown != MISSED && shown != STALLS)
 		human_ns(value, text, size);
 	else
 		snprintf(text, size, "%" PRIu64, value);
 }
 
-static int find_column(const char *name, size_t length)
+static int find_column(enum table_rows rows, const char *name, size_t length)
 {
-	for (int i = 0; i < COLUMNS; i++)
-		if (strlen(columns[i].name) == length && !strncasecmp(columns[i].name, name, length))
-			return i;
+	for (size_t i = 0; i < sets[rows].count; i++) {
+		const char *column = columns[sets[rows].columns[i]].name;
+
+		if (strlen(column) == length && !strncasecmp(column, name, length))
+			return sets[rows].columns[i];
+	}
 	return -1;
 }
 
-static void unknown_column(const char *name, size_t length)
+static void unknown_column(enum table_rows rows, const char *name, size_t length)
 {
 	char valid[256];
 	size_t end = 0;
 
-	for (int i = 0; i < COLUMNS; i++)
-		end += snprintf(valid + end, sizeof(valid) - end, "%s%s", i ? ", " : "", columns[i].name);
+	for (size_t i = 0; i < sets[rows].count; i++)
+		end += snprintf(valid + end, sizeof(valid) - end, "%s%s", i ? ", " : "",
+				columns[sets[rows].columns[i]].name);
 	errx(STATUS_USAGE, "unknown column '%.*s' (valid: %s)", (int)length, name, valid);
 }
 
@@ -134,23 +162,24 @@ static void unknown_column(const char *name, size_t length)
  * Parse a list of columns, separated by commas. With a plus sign in front it follows the default columns. Returns their
  * number.
  */
-static size_t parse_columns(const char *names, enum column *chosen)
+static size_t parse_columns(const struct table_options *options, enum column *chosen)
 {
+	const char *names = options->columns;
 	size_t count = 0;
 
 	if (!names || *names == '+') {
-		memcpy(chosen, defaults, sizeof(defaults));
-		count = sizeof(defaults) / sizeof(*defaults);
+		count = sets[options->rows].defaults;
+		memcpy(chosen, sets[options->rows].columns, count * sizeof(*chosen));
 		if (!names)
 			return count;
 		names++;
 	}
 	do {
 		size_t length = strcspn(names, ",");
-		int column = find_column(names, length);
+		int column = find_column(options->rows, names, length);
 
 		if (column < 0)
-			unknown_column(names, length);
+			unknown_column(options->rows, names, length);
 		if (count == CHOSEN_MAX)
 			errx(STATUS_USAGE, "more than %d columns", CHOSEN_MAX);
 		chosen[count++] = column;
@@ -163,23 +192,26 @@ void table_check(const struct table_options *options)
 {
 	enum column chosen[CHOSEN_MAX];
 
-	parse_columns(options->columns, chosen);
+	parse_columns(options, chosen);
 }
 
-void table_print_columns(FILE *out)
+void table_print_columns(FILE *out, enum table_rows rows)
 {
-	fprintf(out, "\nAvailable output columns:\n");
-	for (int i = 0; i < COLUMNS; i++)
-		fprintf(out, " %10s  %s\n", columns[i].name, columns[i].help);
+	fprintf(out, "\nAvailable output columns%s:\n", rows == TABLE_CPUS ? " of --percpu" : "");
+	for (size_t i = 0; i < sets[rows].count; i++) {
+		const struct table_column *column = &columns[sets[rows].columns[i]];
+
+		fprintf(out, " %10s  %s\n", column->name, column->help);
+	}
 }
 
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count)
 {
 	struct tickers tickers = { .list = list };
 	struct table_column shown[CHOSEN_MAX];
-	size_t wanted = parse_columns(options->columns, tickers.chosen);
+	size_t wanted = parse_columns(options, tickers.chosen);
 
 	for (size_t i = 0; i < wanted; i++)
 		shown[i] = columns[tickers.chosen[i]];
-	return table_emit(out, options, shown, wanted, format, &tickers, count);
+	return table_emit(out, sets[options->rows].rows, options, shown, wanted, format, &tickers, count);
 }

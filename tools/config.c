@@ -169,6 +169,8 @@ int config_read(FILE *file, const char *path, struct config *config)
 
 void config_free(struct config *config)
 {
+	for (size_t i = 0; i < config->count; i++)
+		settings_free(&config->tickers[i].settings);
 	free(config->tickers);
 	*config = (struct config){ };
 }

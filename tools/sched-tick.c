@@ -30,12 +30,17 @@
 	" timer=hrtimer|wheel      the kernel timer that queues the tick\n" \
 	" clock=monotonic|boottime|realtime\n" \
 	"                          the clock of the deadlines\n" \
-	" cpu=any|NUMBER           the CPU that runs the tick\n" \
+	" cpus=any|all|housekeeping|LIST\n" \
+	"                          the CPUs that tick, such as 0,2-5\n" \
+	" queue=highpri|normal|unbound|bh\n" \
+	"                          the kind of kernel worker that runs the tick\n" \
 	" notify=yes|no            whether each tick wakes poll(2)\n" \
 	" stall=off|TIME           report a tick that is overdue by more than this\n" \
 	" enabled=yes|no           whether the ticker runs\n" \
 	"\n" \
 	"TIME is a number and ns, us, ms, s, min, h or d, such as 250ms.\n"
+
+static const enum table_rows tickers = TABLE_TICKERS, cpus = TABLE_CPUS;
 
 static const struct command {
 	const char *name;
@@ -44,17 +49,20 @@ static const struct command {
 	const char *summary;
 	const char *options;
 	const char *more;
-	bool has_columns;
+	const enum table_rows *columns;
 } commands[] = {
 	{ "list", command_list, "[options] [NAME...]", "List tickers with their counts and lateness.",
 	  JSON_HELP
 	  NOHEADINGS_HELP
 	  OUTPUT_HELP
-	  RAW_HELP, "", true },
+	  RAW_HELP, "", &tickers },
 	{ "show", command_show, "[options] NAME", "Show the settings, counts and histograms of one ticker.",
 	  JSON_HELP
+	  NOHEADINGS_HELP
+	  OUTPUT_HELP
+	  " -p, --percpu             print a table of the CPUs that it has run on\n"
 	  RAW_HELP
-	  "     --settings           print only the settings, as 'set' and 'create' take them\n", "" },
+	  "     --settings           print only the settings, as 'set' and 'create' take them\n", "", &cpus },
 	{ "create", command_create, "NAME [KEY=VALUE...]",
 	  "Create a ticker. It is disabled unless enabled=yes is given.", "", SETTINGS_HELP },
 	{ "set", command_set, "NAME KEY=VALUE...", "Change settings of a ticker.", "", SETTINGS_HELP },
@@ -73,7 +81,7 @@ static const struct command {
 	  JSON_HELP
 	  NOHEADINGS_HELP
 	  OUTPUT_HELP
-	  RAW_HELP, "", true },
+	  RAW_HELP, "", &tickers },
 	{ "check", command_check, "[options] [NAME...]",
 	  "Compare tickers with thresholds, over the time since the previous check.",
 	  JSON_HELP
@@ -141,8 +149,8 @@ void command_help(const char *name)
 
 	printf("\nUsage:\n sched-tick %s %s\n\n%s\n\nOptions:\n%s%s%s", name, command->synopsis, command->summary,
 	       command->options, *command->options ? COMMON_HELP : strchr(COMMON_HELP, ' '), command->more);
-	if (command->has_columns)
-		table_print_columns(stdout);
+	if (command->columns)
+		table_print_columns(stdout, *command->columns);
 	printf("\nFor more details see sched-tick(8).\n");
 	exit(STATUS_DONE);
 }

@@ -5,15 +5,17 @@
 #include "settings.h"
 
 #include <ctype.h>
+#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpulist.h"
 #include "sysfs.h"
 
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
-enum kind { DURATION, SWITCH, CHOICE, CPU };
+enum kind { DURATION, SWITCH, CHOICE, CPUS };
 
 static const struct {
 	const char *key;
@@ -29,7 +31,8 @@ static const struct {
 				    "none, or 0 to 2147483647ms, such as 250ms or 3h", "none", -1 },
 	[SETTING_TIMER]		= { "timer", "timer", CHOICE, "hrtimer, wheel" },
 	[SETTING_CLOCK]		= { "clock", "clock", CHOICE, "monotonic, boottime, realtime" },
-	[SETTING_CPU]		= { "cpu", "cpu", CPU, "any, or the number of a CPU", "any", -1 },
+	[SETTING_CPUS]		= { "cpus", "cpus", CPUS, "any, all, housekeeping, or a list such as 0,2-5" },
+	[SETTING_QUEUE]		= { "queue", "queue", CHOICE, "highpri, normal, unbound, bh" },
 	[SETTING_NOTIFY]	= { "notify", "notify", SWITCH, "yes, no" },
 	[SETTING_STALL]		= { "stall", "stall_ms", DURATION,
 				    "off, or 1ms to 2147483647ms, such as 500ms or 10s", "off", 0 },
@@ -146,19 +149,20 @@ static bool parse_choice(char *text, const char *words, const char *value)
 	return false;
 }
 
-static bool parse_cpu(char *text, const char *value)
+/* Whether the CPUs of a list exist, the kernel knows. */
+static bool parse_cpus(char *text, const char *value)
 {
-	size_t length = strspn(value, "0123456789");
-
-	if (!length || length > 6 || value[length])
+	if (parse_choice(text, "any, all, housekeeping", value))
+		return true;
+	if (!cpulist_is_valid(value) || strlen(value) >= SETTING_SIZE)
 		return false;
-	snprintf(text, SETTING_SIZE, "%d", atoi(value));
+	strcpy(text, value);
 	return true;
 }
 
 static bool parse_value(enum setting setting, char *text, const char *value)
 {
-	char lowest[SETTING_SIZE];
+	char lowest[16];
 
 	snprintf(lowest, sizeof(lowest), "%d", table[setting].lowest);
 	if (table[setting].none && (!strcmp(value, table[setting].none) || !strcmp(value, lowest))) {
@@ -172,19 +176,26 @@ static bool parse_value(enum setting setting, char *text, const char *value)
 		return parse_switch(text, value);
 	case CHOICE:
 		return parse_choice(text, table[setting].valid, value);
-	case CPU:
-		return parse_cpu(text, value);
+	case CPUS:
+		return parse_cpus(text, value);
 	}
 	return false;
 }
 
 bool settings_parse(struct settings *settings, const char *key, const char *value, char *error, size_t size)
 {
+	char text[SETTING_SIZE];
+
 	for (int i = 0; i < SETTINGS; i++) {
 		if (strcmp(key, table[i].key))
 			continue;
-		if (parse_value(i, settings->text[i], value))
+		if (parse_value(i, text, value)) {
+			free(settings->text[i]);
+			settings->text[i] = strdup(text);
+			if (!settings->text[i])
+				err(STATUS_FAILED, "memory");
 			return true;
+		}
 		snprintf(error, size, "invalid %s '%.32s' (valid: %s)", key, value, table[i].valid);
 		return false;
 	}
@@ -192,12 +203,19 @@ bool settings_parse(struct settings *settings, const char *key, const char *valu
 	return false;
 }
 
+void settings_free(struct settings *settings)
+{
+	for (int i = 0; i < SETTINGS; i++)
+		free(settings->text[i]);
+	*settings = (struct settings){ };
+}
+
 bool settings_check(const struct settings *settings, char *error, size_t size)
 {
 	const char *period = settings->text[SETTING_PERIOD], *phase = settings->text[SETTING_PHASE];
-	char texts[2][SETTING_SIZE];
+	char texts[2][32];
 
-	if (!*period || !*phase || atoi(phase) < atoi(period))
+	if (!period || !phase || atoi(phase) < atoi(period))
 		return true;
 	setting_format(SETTING_PHASE, phase, texts[0], sizeof(texts[0]));
 	setting_format(SETTING_PERIOD, period, texts[1], sizeof(texts[1]));
@@ -207,7 +225,7 @@ bool settings_check(const struct settings *settings, char *error, size_t size)
 
 int setting_read(const char *ticker, enum setting setting, char *text, size_t size)
 {
-	char line[128], *begin, *end;
+	char line[SETTING_SIZE], *begin, *end;
 	int status = ticker_read(ticker, table[setting].file, line, sizeof(line));
 
 	begin = strchr(line, '[');
@@ -245,28 +263,36 @@ static int write_one(const char *ticker, enum setting setting, const char *text,
 	return status;
 }
 
+static bool is_current(enum setting setting, const char *text, const char *current)
+{
+	if (table[setting].kind == CPUS && cpulist_is_valid(text) && cpulist_is_valid(current))
+		return cpulist_is_equal(text, current);
+	return !strcmp(text, current);
+}
+
 int settings_apply(const struct settings *settings, const char *ticker, bool verbose)
 {
 	char current[SETTINGS][SETTING_SIZE] = { };
 	const char *period = settings->text[SETTING_PERIOD], *enabled = settings->text[SETTING_ENABLED];
+	bool disable = enabled && !strcmp(enabled, "0");
 	int status = STATUS_DONE;
 
 	for (int i = 0; i < SETTINGS && !status; i++)
-		if (*settings->text[i] || i == SETTING_PHASE)
+		if (settings->text[i] || i == SETTING_PHASE)
 			status = setting_read(ticker, i, current[i], sizeof(current[i]));
 
 	/* Disable before anything else changes, and enable when everything else has changed. */
-	if (!status && !strcmp(enabled, "0") && strcmp(current[SETTING_ENABLED], enabled))
+	if (!status && disable && strcmp(current[SETTING_ENABLED], enabled))
 		status = write_one(ticker, SETTING_ENABLED, enabled, verbose);
 	/* The kernel refuses a period that is not longer than the current phase. */
-	if (!status && *period && atoi(current[SETTING_PHASE]) >= atoi(period) && *settings->text[SETTING_PHASE]) {
+	if (!status && period && atoi(current[SETTING_PHASE]) >= atoi(period) && settings->text[SETTING_PHASE]) {
 		status = write_one(ticker, SETTING_PHASE, "-1", verbose);
-		snprintf(current[SETTING_PHASE], sizeof(current[SETTING_PHASE]), "-1");
+		strcpy(current[SETTING_PHASE], "-1");
 	}
 	for (int i = 0; i < SETTINGS && !status; i++) {
 		const char *text = settings->text[i];
 
-		if (!*text || !strcmp(text, current[i]) || (i == SETTING_ENABLED && !strcmp(text, "0")))
+		if (!text || is_current(i, text, current[i]) || (i == SETTING_ENABLED && disable))
 			continue;
 		status = write_one(ticker, i, text, verbose);
 	}

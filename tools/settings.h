@@ -14,20 +14,23 @@ enum setting {
 	SETTING_PHASE,
 	SETTING_TIMER,
 	SETTING_CLOCK,
-	SETTING_CPU,
+	SETTING_CPUS,
+	SETTING_QUEUE,
 	SETTING_NOTIFY,
 	SETTING_STALL,
 	SETTING_ENABLED,
 	SETTINGS
 };
 
-#define SETTING_SIZE	16	/* the longest value with its null character fits */
+#define SETTING_SIZE	4096	/* the longest value that sysfs takes, and its null character */
 #define SETTINGS_ERROR	256	/* the longest error message fits */
 
-/* The text to write to the file of each setting; empty if the setting is not to be changed. */
+/* The text to write to the file of each setting; NULL if the setting is not to be changed. */
 struct settings {
-	char text[SETTINGS][SETTING_SIZE];
+	char *text[SETTINGS];
 };
+
+void settings_free(struct settings *settings);
 
 const char *setting_key(enum setting setting);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * show: settings, counts and histograms of one ticker.
+ * show: settings, counts and histograms of one ticker, and the counts of each of its CPUs.
  */
+#include <err.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ static void print_lateness(const char *title, const struct lateness *lateness)
 /* Print the settings, one in each line, as settings_parse() reads them. */
 static int print_settings(const struct ticker *ticker, const char *indent)
 {
-	char text[128], value[SETTING_SIZE];
+	char text[SETTING_SIZE], value[SETTING_SIZE];
 
 	for (int i = 0; i < SETTINGS; i++) {
 		int status = setting_read(ticker->name, i, text, sizeof(text));
@@ -49,12 +50,17 @@ static int print_settings(const struct ticker *ticker, const char *indent)
 static int print_human(const struct ticker *ticker)
 {
 	const struct stat_line *stat = &ticker->stat;
+	char effective[SETTING_SIZE];
 	int status;
 
 	printf("%s:\n", ticker->name);
 	status = print_settings(ticker, "  ");
+	if (!status)
+		status = ticker_read(ticker->name, "cpus_effective", effective, sizeof(effective));
 	if (status)
 		return status;
+	printf("CPUs: %" PRIu64, stat->cpus);
+	printf(*effective ? " (%s)\n" : "\n", effective);
 	printf("ticks: %" PRIu64 ", missed: %" PRIu64 ", stalls: %" PRIu64 "\n", stat->counter, stat->missed,
 	       stat->stalls);
 	print_lateness("lateness", &stat->lateness);
@@ -95,6 +101,8 @@ static void print_json_setting(enum setting setting, const char *text)
 	switch (setting) {
 	case SETTING_TIMER:
 	case SETTING_CLOCK:
+	case SETTING_CPUS:
+	case SETTING_QUEUE:
 		printf("\"%s\",\n", text);
 		break;
 	case SETTING_NOTIFY:
@@ -102,7 +110,7 @@ static void print_json_setting(enum setting setting, const char *text)
 		printf("%s,\n", *text == '1' ? "true" : "false");
 		break;
 	default:
-		/* The kernel's -1 of phase_ms and cpu. */
+		/* The kernel's -1 of phase_ms. */
 		printf("%s,\n", *text == '-' ? "null" : text);
 	}
 }
@@ -110,17 +118,17 @@ static void print_json_setting(enum setting setting, const char *text)
 static int print_json(const struct ticker *ticker)
 {
 	const struct stat_line *stat = &ticker->stat;
-	char text[SETTINGS][128];
+	char text[SETTINGS][SETTING_SIZE], effective[SETTING_SIZE];
+	int status = ticker_read(ticker->name, "cpus_effective", effective, sizeof(effective));
 
-	for (int i = 0; i < SETTINGS; i++) {
-		int status = setting_read(ticker->name, i, text[i], sizeof(text[i]));
-
-		if (status)
-			return status;
-	}
+	for (int i = 0; i < SETTINGS && !status; i++)
+		status = setting_read(ticker->name, i, text[i], sizeof(text[i]));
+	if (status)
+		return status;
 	printf("{\n   \"name\": \"%s\",\n", ticker->name);
 	for (int i = 0; i < SETTINGS; i++)
 		print_json_setting(i, text[i]);
+	printf("   \"cpus_effective\": \"%s\",\n   \"cpus_number\": %" PRIu64 ",\n", effective, stat->cpus);
 	printf("   \"counter\": %" PRIu64 ",\n   \"missed\": %" PRIu64 ",\n   \"stalls\": %" PRIu64
 	       ",\n   \"bounds_ns\": [", stat->counter, stat->missed, stat->stalls);
 	print_numbers(lateness_bounds_ns, LATENESS_BOUNDS, ", ");
@@ -143,16 +151,20 @@ static void print_raw_lateness(const char *name, const struct lateness *lateness
 static int print_raw(const struct ticker *ticker)
 {
 	const struct stat_line *stat = &ticker->stat;
-	char text[128];
+	char text[SETTING_SIZE];
+	int status;
 
 	printf("name %s\n", ticker->name);
 	for (int i = 0; i < SETTINGS; i++) {
-		int status = setting_read(ticker->name, i, text, sizeof(text));
-
+		status = setting_read(ticker->name, i, text, sizeof(text));
 		if (status)
 			return status;
 		printf("%s %s\n", setting_file(i), text);
 	}
+	status = ticker_read(ticker->name, "cpus_effective", text, sizeof(text));
+	if (status)
+		return status;
+	printf("cpus_effective %s\n", *text ? text : "-");
 	printf("counter %" PRIu64 "\nmissed %" PRIu64 "\nstalls %" PRIu64 "\n", stat->counter, stat->missed,
 	       stat->stalls);
 	print_raw_lateness("lateness", &stat->lateness);
@@ -160,30 +172,49 @@ static int print_raw(const struct ticker *ticker)
 	return STATUS_DONE;
 }
 
+static int print_percpu(const char *name, const struct table_options *table)
+{
+	struct ticker *list;
+	size_t count;
+	int status = ticker_list_cpus(name, &list, &count);
+
+	if (!status)
+		status = table_print(stdout, table, list, count);
+	free(list);
+	return status;
+}
+
 static const struct option options[] = {
-	{ "json", no_argument, NULL, 'J' },
-	{ "raw", no_argument, NULL, 'r' },
+	TABLE_OPTIONS,
+	TABLE_OUTPUT_OPTION,
+	{ "percpu", no_argument, NULL, 'p' },
 	{ "settings", no_argument, NULL, OPTION_SETTINGS },
 	COMMON_OPTIONS
 };
 
 int command_show(int argc, char **argv)
 {
-	struct table_options table = { };
-	bool only_settings = false;
+	struct table_options table = { .rows = TABLE_CPUS, .headings = true };
+	bool only_settings = false, percpu = false;
 	struct ticker ticker;
 	int option, status;
 
 	while ((option = next_option(argc, argv, options)) != -1) {
-		if (option == OPTION_SETTINGS)
-			only_settings = true;
+		only_settings |= option == OPTION_SETTINGS;
+		percpu |= option == 'p';
 		table_option(&table, option, optarg);
 	}
+	if (percpu && only_settings)
+		errx(STATUS_USAGE, "show: options '--percpu' and '--settings' are mutually exclusive");
+	if (!percpu && (table.columns || !table.headings))
+		errx(STATUS_USAGE, "show: option '--%s' requires '--percpu'", table.columns ? "output" : "noheadings");
 	parse_name(argc, argv);
 	expect_end(argv, optind + 1);
 	status = ticker_stat(argv[optind], &ticker);
 	if (status)
 		return status;
+	if (percpu)
+		return print_percpu(ticker.name, &table);
 	if (only_settings)
 		return print_settings(&ticker, "");
 	if (table.form == TABLE_HUMAN)

@@ -18,10 +18,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "refusal.h"
+
 #define SYSFS		"/sys/kernel/sched_tick"
 #define CONFIGFS	"/sys/kernel/config/sched_tick"
 #define GID		"/sys/module/sched_tick/parameters/gid"
-#define MAX_RATE	"/sys/module/sched_tick/parameters/max_rate"
 
 /* Tests put a tree of files in place of the kernel. */
 static const char *root(void)
@@ -61,8 +62,7 @@ static bool path_exists(const char *path)
 	return !access(full, F_OK);
 }
 
-/* Returns false if the file is missing or empty. */
-static bool read_first_line(const char *path, char *line, size_t size)
+bool read_first_line(const char *path, char *line, size_t size)
 {
 	char full[PATH_MAX];
 	FILE *file;
@@ -185,41 +185,20 @@ int ticker_read(const char *name, const char *file, char *text, size_t size)
 	return STATUS_DONE;
 }
 
-/* Report why the kernel refused a value with ERANGE. */
-static int report_out_of_range(const char *name, const char *file, const char *text)
-{
-	char phase[16], rate[16];
-
-	if (!strcmp(file, "cpu"))
-		warnx("%s: %s = %s: there is no such CPU", name, file, text);
-	else if (!strcmp(file, "phase_ms"))
-		warnx("%s: %s = %s: the phase must be shorter than the period", name, file, text);
-	else if (!strcmp(file, "period_ms") && !ticker_read(name, "phase_ms", phase, sizeof(phase)) &&
-		 atoi(phase) >= atoi(text))
-		warnx("%s: %s = %s: the period must be longer than phase_ms, which is %s", name, file, text, phase);
-	else if ((!strcmp(file, "period_ms") || !strcmp(file, "enabled")) &&
-		 read_first_line(MAX_RATE, rate, sizeof(rate)))
-		warnx("%s: %s = %s: all enabled tickers together would exceed max_rate, %.*s ticks per second;"
-		      " root can raise it in " MAX_RATE, name, file, text, (int)strcspn(rate, "\n"), rate);
-	else
-		warnx("%s: %s = %s: out of range", name, file, text);
-	return STATUS_FAILED;
-}
-
 int ticker_write(const char *name, const char *file, const char *text)
 {
 	int fd = open(ticker_path(name, file), O_WRONLY | O_CLOEXEC);
 	char what[128];
 	int error = 0;
 
-	snprintf(what, sizeof(what), "%s = %s", file, text);
+	snprintf(what, sizeof(what), "%s = %.64s%s", file, text, strlen(text) > 64 ? "..." : "");
 	if (fd < 0)
 		return ticker_report(name, what, errno);
 	if (write(fd, text, strlen(text)) < 0)
 		error = errno;
 	close(fd);
-	if (error == ERANGE)
-		return report_out_of_range(name, file, text);
+	if (refusal_report(name, what, file, text, error))
+		return STATUS_FAILED;
 	return error ? ticker_report(name, what, error) : STATUS_DONE;
 }
 
@@ -265,18 +244,21 @@ int ticker_delete(const char *name)
 	return configfs_is_missing(name, errno) ? STATUS_FAILED : ticker_report(name, "delete", errno);
 }
 
-int ticker_stat(const char *name, struct ticker *ticker)
+static int read_stat(const char *name, const char *file, struct stat_line *stat)
 {
 	char text[4096];
-	int status = ticker_read(name, "stat", text, sizeof(text));
+	int status = ticker_read(name, file, text, sizeof(text));
 
-	if (status)
+	if (status || stat_parse(text, stat))
 		return status;
-	snprintf(ticker->name, sizeof(ticker->name), "%.*s", TICKER_NAME_MAX, name);
-	if (stat_parse(text, &ticker->stat))
-		return STATUS_DONE;
-	warnx("%s: unknown format of stat: is the module older than sched-tick?", name);
+	warnx("%s: unknown format of %s: is the module older than sched-tick?", name, file);
 	return STATUS_FAILED;
+}
+
+int ticker_stat(const char *name, struct ticker *ticker)
+{
+	snprintf(ticker->name, sizeof(ticker->name), "%.*s", TICKER_NAME_MAX, name);
+	return read_stat(name, "stat", &ticker->stat);
 }
 
 static int is_ticker(const struct dirent *entry)
@@ -287,6 +269,18 @@ static int is_ticker(const struct dirent *entry)
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
 	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int is_number(const struct dirent *entry)
+{
+	return !entry->d_name[strspn(entry->d_name, "0123456789")];
+}
+
+static int compare_numbers(const struct dirent **a, const struct dirent **b)
+{
+	int cpus[] = { atoi((*a)->d_name), atoi((*b)->d_name) };
+
+	return (cpus[0] > cpus[1]) - (cpus[0] < cpus[1]);
 }
 
 /* Append a ticker to the list. That it was removed is an error only if the user named it. */
@@ -342,6 +336,34 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 		*list = NULL;
 		*count = 0;
 	}
+	return status;
+}
+
+int ticker_list_cpus(const char *name, struct ticker **list, size_t *count)
+{
+	struct dirent **entries = NULL;
+	int found = scandir(ticker_path(name, "percpu"), &entries, is_number, compare_numbers);
+	int status = STATUS_DONE;
+
+	*count = 0;
+	/* Without the directory, the ticker has always been on any CPU. */
+	if (found < 0)
+		found = 0;
+	*list = calloc(found + 1, sizeof(**list));
+	if (!*list)
+		err(STATUS_FAILED, "memory");
+	for (int i = 0; i < found; i++) {
+		char file[64];
+
+		snprintf(file, sizeof(file), "percpu/%.32s", entries[i]->d_name);
+		if (!status)
+			status = read_stat(name, file, &(*list)[*count].stat);
+		snprintf((*list)[*count].name, sizeof((*list)[*count].name), "%.32s", entries[i]->d_name);
+		if (!status)
+			++*count;
+		free(entries[i]);
+	}
+	free(entries);
 	return status;
 }
 

@@ -43,6 +43,9 @@ const char *ticker_path(const char *name, const char *file);
 int ticker_read(const char *name, const char *file, char *text, size_t size);
 int ticker_write(const char *name, const char *file, const char *text);
 
+/* Read the first line of a file that is not of a ticker. Returns false if the file is missing or empty. */
+bool read_first_line(const char *path, char *line, size_t size);
+
 bool ticker_exists(const char *name);
 int ticker_create(const char *name);
 int ticker_delete(const char *name);
@@ -55,6 +58,13 @@ int ticker_stat(const char *name, struct ticker *ticker);
  * not named. The caller frees the list.
  */
 int ticker_list(char *const *names, struct ticker **list, size_t *count);
+
+/*
+ * Read the counts of each CPU that a ticker has run on, in the order of their
+ * numbers; the name is the number. The list is empty if the ticker has always been on
+ * any CPU. The caller frees it, also after an error.
+ */
+int ticker_list_cpus(const char *name, struct ticker **list, size_t *count);
 
 /* Find a ticker in a list. Returns NULL if it is not there. */
 const struct ticker *ticker_find(const struct ticker *list, size_t count, const char *name);

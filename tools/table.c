@@ -77,8 +77,8 @@ static void add_column(struct libscols_table *table, const struct table_column *
 	scols_column_set_json_type(added, json_types[column->type]);
 }
 
-int table_emit(FILE *out, const struct table_options *options, const struct table_column *columns, size_t width,
-	       table_cell_fn *cell, const void *data, size_t rows)
+int table_emit(FILE *out, const char *name, const struct table_options *options, const struct table_column *columns,
+	       size_t width, table_cell_fn *cell, const void *data, size_t rows)
 {
 	struct libscols_table *table = scols_new_table();
 	char text[128];
@@ -87,7 +87,7 @@ int table_emit(FILE *out, const struct table_options *options, const struct tabl
 	if (!table)
 		err(STATUS_FAILED, "memory");
 	scols_table_set_stream(table, out);
-	scols_table_set_name(table, "tickers");
+	scols_table_set_name(table, name);
 	scols_table_enable_json(table, options->form == TABLE_JSON);
 	scols_table_enable_raw(table, options->form == TABLE_RAW);
 	scols_table_enable_noheadings(table, !options->headings);

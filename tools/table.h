@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables of tickers: for people, as JSON and raw.
+ * Tables of tickers and of CPUs: for people, as JSON and raw.
  */
 #ifndef TABLE_H
 #define TABLE_H
@@ -14,7 +14,11 @@
 
 enum table_form { TABLE_HUMAN, TABLE_JSON, TABLE_RAW };
 
+/* The columns of a table of tickers, and of a table of the CPUs of one ticker. */
+enum table_rows { TABLE_TICKERS, TABLE_CPUS };
+
 struct table_options {
+	enum table_rows rows;
 	enum table_form form;
 	bool headings;
 	const char *columns;	/* the argument of --output; NULL: the default columns */
@@ -45,18 +49,18 @@ struct table_column {
 /* Format one cell. An empty text means that there is no value: "-", and null in JSON. */
 typedef void table_cell_fn(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size);
 
-/* Print rows of these columns. Returns an exit status. */
-int table_emit(FILE *out, const struct table_options *options, const struct table_column *columns, size_t width,
-	       table_cell_fn *cell, const void *data, size_t rows);
+/* Print rows of these columns. In JSON, @name is the name of the array. Returns an exit status. */
+int table_emit(FILE *out, const char *name, const struct table_options *options, const struct table_column *columns,
+	       size_t width, table_cell_fn *cell, const void *data, size_t rows);
 
 /* Exit with STATUS_USAGE if the options name an unknown column. */
 void table_check(const struct table_options *options);
 
-/* Print the columns that the options name, of each ticker. Returns an exit status. */
+/* Print the columns that the options name, of each ticker, or of each CPU in the form of a ticker. Returns an exit status. */
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count);
 
 /* Print the names of all columns with a description of each, for help texts. */
-void table_print_columns(FILE *out);
+void table_print_columns(FILE *out, enum table_rows rows);
 
 const char *table_boolean(bool value, enum table_form form);
 

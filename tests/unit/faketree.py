@@ -43,19 +43,29 @@ def row(counts):
     return [counts.get(bucket, 0) for bucket in range(BUCKETS)]
 
 
-def put(directory, late=None, timer_late=None, **settings):
-    """Write the files of a ticker."""
+def put(directory, late=None, timer_late=None, ticking=None, percpu=None, **settings):
+    """Write the files of a ticker that ticks on a number of CPUs, and of CPUs ({number: settings})."""
     values = {"enabled": 1, "period_ms": 1000, "counter": 86400, "missed": 2, "stalls": 1, "timer": "[hrtimer] wheel",
-              "clock": "[monotonic] boottime realtime", "phase_ms": -1, "cpu": -1, "notify": 0, "stall_ms": 0} | settings
+              "clock": "[monotonic] boottime realtime", "phase_ms": -1, "cpus": "any", "cpus_effective": "",
+              "queue": "[highpri] normal unbound bh", "notify": 0, "stall_ms": 0} | settings
+    line = stat_line(values, late, timer_late, values["enabled"] if ticking is None else ticking)
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, value in (values | {"stat": line}).items():
+        (directory / name).write_text(f"{value}\n", encoding="ascii")
+    for cpu, counts in (percpu or {}).items():
+        (directory / "percpu").mkdir(exist_ok=True)
+        (directory / "percpu" / str(cpu)).write_text(stat_line(values | counts, counts.get("late"), None, 1) + "\n", encoding="ascii")
+
+
+def stat_line(values, late, timer_late, ticking):
+    """The line of stat, without its newline."""
     ran = values["counter"] > 0
     late = row((LATE if late is None else late) if ran else {})
     timer_late = row((TIMER_LATE if timer_late is None else timer_late) if ran else {})
     stat = [values[name] for name in ("enabled", "period_ms", "counter", "missed")]
-    stat += [4210 * ran, 61234567 * ran, sum(late) * 4500, *late]
-    stat += [700 * ran, 19000 * ran, sum(timer_late) * 600, *timer_late, values["stalls"]]
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, value in (values | {"stat": " ".join(map(str, stat))}).items():
-        (directory / name).write_text(f"{value}\n", encoding="ascii")
+    stat += [4210 * ran, values.get("max_ns", 61234567) * ran, sum(late) * 4500, *late]
+    stat += [700 * ran, 19000 * ran, sum(timer_late) * 600, *timer_late, values["stalls"], ticking]
+    return " ".join(map(str, stat))
 
 
 def sysfs(tree):
@@ -73,7 +83,9 @@ def _tree(tmp_path):
     put(sysfs(tmp_path))
     put(sysfs(tmp_path) / "tickers" / "backup", period_ms=86400000, counter=0, missed=0, stalls=0, phase_ms=10800000,
         clock="monotonic boottime [realtime]")
-    put(sysfs(tmp_path) / "tickers" / LONG_NAME, enabled=0, period_ms=250, missed=0)
+    put(sysfs(tmp_path) / "tickers" / LONG_NAME, enabled=0, period_ms=250, missed=0, cpus="0,10", percpu={
+        10: {"counter": 400, "stalls": 1, "late": {2: 380, 8: 10, 3: 8, 15: 2}},
+        0: {"counter": 86000, "stalls": 0, "late": {2: 85610, 3: 390}, "max_ns": 9876}})
     (tmp_path / "sys" / "kernel" / "config" / "sched_tick").mkdir(parents=True)
     for path, text in (("sys/module/sched_tick/version", "0.1.0"), ("proc/sys/kernel/random/boot_id", "first-boot"),
                        ("sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc")):

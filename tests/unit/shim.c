@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the files of a fake tree can't do: a poll() that returns, and a write() that
- * fails with ERANGE, to the file that SHIM_ERANGE names. With SHIM_NO_SLEEP set,
+ * fails with SHIM_ERRNO, to the file that SHIM_REFUSED names. With SHIM_NO_SLEEP set,
  * nanosleep() returns at once.
  */
 #include <errno.h>
@@ -21,13 +21,13 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
 
 ssize_t write(int fd, const void *data, size_t size)
 {
-	const char *refused = getenv("SHIM_ERANGE");
+	const char *refused = getenv("SHIM_REFUSED"), *error = getenv("SHIM_ERRNO");
 	char link[32], path[4096] = "";
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	if (refused && readlink(link, path, sizeof(path) - 1) > 0 && strrchr(path, '/') &&
+	if (refused && error && readlink(link, path, sizeof(path) - 1) > 0 && strrchr(path, '/') &&
 	    !strcmp(strrchr(path, '/') + 1, refused)) {
-		errno = ERANGE;
+		errno = atoi(error);
 		return -1;
 	}
 	return syscall(SYS_write, fd, data, size);

@@ -16,7 +16,7 @@ from faketree import LONG_NAME, _run, _tool, _tree  # noqa: F401  pylint: disabl
 
 COMPLETION = TOP / "tools" / "completion"
 COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "export", "apply"]
-KEYS = ["period=", "phase=", "timer=", "clock=", "cpu=", "notify=", "stall=", "enabled="]
+KEYS = ["period=", "phase=", "timer=", "clock=", "cpus=", "queue=", "notify=", "stall=", "enabled="]
 
 
 @pytest.fixture(name="complete")
@@ -51,7 +51,12 @@ OFFERED = {
     "set default clock=": ["monotonic", "boottime", "realtime"],
     "set default clock=re": ["realtime"],
     "create x timer=": ["hrtimer", "wheel"],
-    "set default period=1s cpu=": ["any"],
+    "set default period=1s cpus=": ["any", "all", "housekeeping"],
+    "set default cpus=h": ["housekeeping"],
+    "create x queue=": ["highpri", "normal", "unbound", "bh"],
+    "show -p -o c": ["cpu"],
+    "show --percpu --output=TICKS,S": ["TICKS,STALLS"],
+    "show --p": ["--percpu"],
     "set default phase=": ["none"],
     "set default stall=": ["off"],
     "set default notify=": ["yes", "no"],
@@ -73,14 +78,15 @@ def test_options_and_columns_are_complete(complete, run):
         described = re.findall(r"^ (?:-\w, |    )(--[\w-]+)", run(command, "--help").out, re.MULTILINE)
         assert sorted(complete(f"{command} --")) == sorted(described)
         shared = {"$help": "--help --version", "$json": "--json", "$raw": "--raw", "$noheadings": "--noheadings",
-                  "$output": "--output", "$quiet": "--quiet"}
+                  "$output": "--output", "$cpu_output": "--output", "$quiet": "--quiet"}
         line = re.search(rf"^  {command}\) (.*?);;$", zsh, re.MULTILINE | re.DOTALL)[1]
         for name, options in shared.items():
             line = line.replace(name, options)
         assert sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", line))) == sorted(described), command
-    columns = re.findall(r"^ +([A-Z0-9-]+)  ", run("list", "--help").out, re.MULTILINE)
-    assert complete("list -o ") == columns
-    assert " ".join(columns) in zsh
+    for command in ("list", "show", "watch"):
+        columns = re.findall(r"^ +([A-Z0-9-]+)  ", run(command, "--help").out, re.MULTILINE)
+        assert complete(f"{command} -o ") == columns
+        assert " ".join(columns) in zsh
 
 
 BASH = f"PS1=; source {COMPLETION}/sched-tick.bash; echo rea''dy\n"
@@ -88,7 +94,7 @@ ZSH = f"PS1=; fpath=({COMPLETION} $fpath); autoload -U compinit; compinit -u -D;
 
 # What is typed, and what appears.
 TYPED = [("sched-tick wai\t", "wait"), ("--co\t", "--count"), (" 3 b\t", "backup"), ("\x15sched-tick set b\t", "backup"),
-         ("phas\t", "phase="), ("no\t", "none"), ("clo\t", "clock="), ("re\t", "realtime"),
+         ("phas\t", "phase="), ("no\t", "none"), ("clo\t", "clock="), ("re\t", "realtime"), (" que\t", "queue="), ("un\t", "unbound"),
          ("\x15sched-tick list -o NAME,ENA\t", "ENABLED"), (",TIC\t", "TICKS")]
 
 

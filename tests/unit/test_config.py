@@ -43,6 +43,8 @@ VALID = {
     "a section twice": (D + "period = 2s\n[backup]\nnotify = yes\n" + D + "stall = 500ms\n", [*TWO, *STALL, "backup: notify=yes"]),
     "a key twice": (D + "period = 5s\nperiod = 2s\n", TWO),
     "a name that begins with a dash": ("[-]\n", ["-: created"]),
+    "CPUs and a queue": (D + "cpus = 0,2-5\nqueue = normal\n", ["default: cpus=0,2-5", "default: queue=normal"]),
+    "a setting twice, of different length": (D + "cpus = 0\ncpus = " + "1," * 1000 + "1\n", ["default: cpus=" + "1," * 1000 + "1"]),
     "two thousand lines": (D + "# x\n" * 2000 + "period = 2s\n", TWO),
 }
 
@@ -66,7 +68,7 @@ INVALID = {
     "a hash after a value": (D + "period = 2s # two\n", 2, "invalid period '"),
     "a semicolon without a blank": (D + "period = 2s;two\n", 2, "invalid period '"),
     "two equals signs": (D + "period == 2s\n", 2, "invalid period '"),
-    "an unknown key": (D + "\nperiods = 2s\n", 3, "unknown setting 'periods' (valid: period, phase, timer, clock, cpu,"),
+    "an unknown key": (D + "\nperiods = 2s\n", 3, "unknown setting 'periods' (valid: period, phase, timer, clock, cpus, queue,"),
     "a key in capitals": (D + "Period = 2s\n", 2, "unknown setting '"),
     "a key with a blank in it": (D + "per iod = 2s\n", 2, "unknown setting '"),
     "an unknown key after good ones": (D + "period = 2s\n[backup]\ncolour = red\n", 4, "unknown setting '"),
@@ -91,6 +93,8 @@ INVALID = {
     "a very long key": (D + "x" * 5000 + " = 2s\n", 2, "unknown setting '"),
     "a very long value": (D + "period = " + "2" * 5000 + "s\n", 2, "invalid period '"),
     "a very long line": (D + "x" * 300000 + "\n", 2, "invalid line '"),
+    "blanks in a list": (D + "cpus = 0, 2\n", 2, "invalid cpus '0, 2' (valid: any, all, housekeeping, or a list such as 0,2-5)"),
+    "the former name of a setting": (D + "cpu = 0\n", 2, "unknown setting 'cpu' (valid: period, "),
     "a phase that is not below the period": (D + "period = 2s\nphase = 2s\n", 3, "invalid phase '2s' (valid: less than the period, 2s)"),
 }
 

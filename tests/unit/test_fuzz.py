@@ -9,7 +9,7 @@ from conftest import TOP
 
 FUZZ = TOP / "tests" / "unit" / "fuzz"
 TOOLS = TOP / "tools"
-SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c")]
+SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c", "cpulist.c", "refusal.c")]
 LONGEST = {"stat": 2048, "config": 1024}    # bytes
 SECONDS = 600
 

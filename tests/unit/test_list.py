@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import TOP
-from faketree import LATE, _run, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
+from faketree import LATE, LONG_NAME, _run, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
 
 GOLD = TOP / "tests" / "unit" / "tool"
 
@@ -27,6 +27,9 @@ GOLDEN = {
     "show-settings": ["show", "--settings", "backup"],
     "show-json": ["show", "--json", "backup"],
     "show-raw": ["show", "-r", "default"],
+    "show-percpu": ["show", "--percpu", LONG_NAME],
+    "show-percpu-json": ["show", "-J", "-p", "-o", "cpu,ticks,p99", LONG_NAME],
+    "show-percpu-raw": ["show", "-pr", LONG_NAME],
     "watch": ["watch", "-b", "-d", "1ms", "-c", "1"],
     "watch-json": ["watch", "-J", "-d", "1ms", "-c", "1"],
     "watch-raw": ["watch", "-rn", "-d", "1ms", "-c", "2", "default"],
@@ -38,6 +41,7 @@ GOLDEN = {
     "export": ["export", "--file", "-"],
     "help": ["--help"],
     "help-list": ["list", "--help"],
+    "help-show": ["show", "--help"],
     "help-set": ["help", "set"],
     "help-check": ["check", "--help"],
 }
@@ -65,14 +69,15 @@ def test_list_is_the_default_command(run, arguments):
     assert run(*arguments) == run("list", *arguments)
 
 
-@pytest.mark.parametrize("command,figures", [("list", ["86400", "61.2ms"]), ("show default", ["86400", "85990"]),
-                                             ("watch -c 1 -d 1ms", ["250ms"]), ("check -s -w 1ms", ["0.00231%"])])
-def test_a_narrow_terminal_is_enough(tool, tree, command, figures):
-    """With 60 columns and the longest name, no line is longer and no figure is cut."""
-    done = subprocess.run(["script", "-qec", f"stty cols 60; {tool} {command}", "/dev/null"], text=True, capture_output=True,
+@pytest.mark.parametrize("columns,command,figures", [
+    (66, "list", ["86400", "61.2ms"]), (60, "show default", ["86400", "85990"]), (66, "watch -c 1 -d 1ms", ["250ms"]),
+    (80, f"show -p {LONG_NAME}", ["86000", "61.2ms"]), (60, "check -s -w 1ms", ["0.00231%"])])
+def test_a_narrow_terminal_is_enough(tool, tree, columns, command, figures):
+    """With the longest name, no line is longer than the terminal is wide, and no figure is cut."""
+    done = subprocess.run(["script", "-qec", f"stty cols {columns}; {tool} {command}", "/dev/null"], text=True, capture_output=True,
                           check=True, env={"PATH": os.environ["PATH"], "SCHED_TICK_ROOT": str(tree), "TERM": "dumb"})
     text = re.sub(r"\x1b\[[0-9;]*[A-Za-z]|\r", "", done.stdout)
-    assert max(map(len, text.splitlines())) <= 60, text
+    assert max(map(len, text.splitlines())) <= columns, text
     assert all(figure in text for figure in figures), text
 
 
@@ -94,15 +99,65 @@ def test_no_value_yet(run, tree):
 def test_json_types(run, tree):
     """They are those that sched-tick(8) documents."""
     shown = json.loads(run("show", "--json", "backup").out)
-    types = {"name": str, "period_ms": int, "phase_ms": int, "timer": str, "clock": str, "cpu": type(None), "notify": bool,
-             "stall_ms": int, "enabled": bool, "counter": int, "missed": int, "stalls": int, "bounds_ns": list,
+    types = {"name": str, "period_ms": int, "phase_ms": int, "timer": str, "clock": str, "cpus": str, "queue": str, "notify": bool,
+             "stall_ms": int, "enabled": bool, "cpus_effective": str, "cpus_number": int, "counter": int, "missed": int, "stalls": int, "bounds_ns": list,
              "lateness": dict, "timer_lateness": dict}
     assert {name: type(value) for name, value in shown.items()} == types
     (listed,) = json.loads(run("list", "--json", "default").out)["tickers"]
     assert {type(value) for name, value in listed.items() if name not in ("name", "enabled")} == {int}
     assert listed["enabled"] is True
-    put(sysfs(tree) / "tickers" / "backup", cpu=3)
-    assert json.loads(run("show", "--json", "backup").out)["cpu"] == 3
+    (first, _) = json.loads(run("show", "--percpu", "--json", LONG_NAME).out)["cpus"]
+    assert {type(value) for value in first.values()} == {int}
+
+
+def test_number_of_cpus(run, tree):
+    """list has the number of CPUs that a ticker ticks on now, show also the list, in each form."""
+    cpus = "0-2,4,1000-1001"
+    put(sysfs(tree), cpus="housekeeping", cpus_effective=cpus, ticking=6)
+    assert json.loads(run("list", "--json", "default").out)["tickers"][0]["cpus"] == 6
+    assert run("list", "-rno", "cpus").out.split() == ["6", "0", "1"]
+    human, raw = run("show", "default").out.splitlines(), run("show", "-r", "default").out.splitlines()
+    assert f"CPUs: 6 ({cpus})" in human and "  cpus=housekeeping" in human
+    assert f"cpus_effective {cpus}" in raw and "cpus housekeeping" in raw
+    shown = json.loads(run("show", "-J", "default").out)
+    assert (shown["cpus"], shown["cpus_effective"], shown["cpus_number"]) == ("housekeeping", cpus, 6)
+
+
+@pytest.mark.parametrize("edit,cpus", [(lambda fields: fields[:-1], 1), (lambda fields: ["0", *fields[1:-1]], 0),
+                                       (lambda fields: fields[:-1] + ["7", "5", "18446744073709551615"], 7)],
+                         ids=["older", "older, disabled", "newer"])
+def test_stat_of_other_versions(run, tree, edit, cpus):
+    """A line without the number of CPUs is of a ticker on one CPU; fields that are not known are ignored."""
+    stat = sysfs(tree) / "stat"
+    stat.write_text(" ".join(edit(stat.read_text("ascii").split())) + "\n", encoding="ascii")
+    (found,) = json.loads(run("list", "--json", "default").out)["tickers"]
+    assert (found["cpus"], found["ticks"], found["stalls"]) == (cpus, 86400, 1)
+
+
+@pytest.mark.parametrize("line", ["", "1 1000", "{} x", "{} -1", "{} 18446744073709551616", "{} 1 x"])
+def test_stat_that_is_not_valid(run, tree, line):
+    """It is an error."""
+    stat = sysfs(tree) / "stat"
+    stat.write_text(line.format(stat.read_text("ascii").rsplit(" ", 1)[0]) + "\n", encoding="ascii")
+    done = run("list")
+    assert done.status == 1 and "default: unknown format of stat" in done.err and not done.out
+
+
+def test_percpu_of_a_ticker_on_any_cpu(run, tree):
+    """There is no line; of a ticker that does not exist there is an error."""
+    assert run("show", "--percpu", "default").status == 0
+    assert json.loads(run("show", "-pJ", "default").out) == {"cpus": []}
+    assert run("show", "-prn", "default") == (0, "", "")
+    assert run("show", "-p", "nobody").status == 3
+    (sysfs(tree) / "tickers" / LONG_NAME / "percpu" / "0").write_text("1 2 3\n", encoding="ascii")
+    done = run("show", "-p", LONG_NAME)
+    assert done.status == 1 and f"{LONG_NAME}: unknown format of percpu/0" in done.err and not done.out
+
+
+def test_cpus_are_in_the_order_of_their_numbers(run, tree):
+    """Not in that of their names."""
+    put(sysfs(tree), percpu={cpu: {"counter": cpu} for cpu in (100, 2, 10, 1, 0, 20)})
+    assert run("show", "-prno", "cpu,ticks", "default").out.splitlines() == [f"{cpu} {cpu}" for cpu in (0, 1, 2, 10, 20, 100)]
 
 
 def test_only_the_default_ticker(run, tree):
@@ -112,19 +167,20 @@ def test_only_the_default_ticker(run, tree):
 
 
 SETTINGS = [{}, {"period_ms": 1500, "phase_ms": 0, "timer": "hrtimer [wheel]"}, {"period_ms": 5400000, "stall_ms": 500},
-            {"period_ms": 2147483647, "cpu": 3, "notify": 1, "enabled": 0}, {"phase_ms": 999, "clock": "monotonic [boottime] realtime"}]
+            {"period_ms": 2147483647, "cpus": "0,2-5", "queue": "highpri normal unbound [bh]", "notify": 1, "enabled": 0}, {"phase_ms": 999, "clock": "monotonic [boottime] realtime", "cpus": "housekeeping"},
+            {"cpus": ",".join(map(str, range(1000, 1819)))}]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_set_takes_what_show_prints(run, tree, settings):
     """The settings of one ticker can be given to another one, and are the same then."""
     put(sysfs(tree), **settings)
-    put(sysfs(tree) / "tickers" / "copy", period_ms=7777, phase_ms=1, timer="odd", clock="odd", cpu=9, notify=9, stall_ms=9, enabled=9)
+    put(sysfs(tree) / "tickers" / "copy", period_ms=7777, phase_ms=1, timer="odd", clock="odd", cpus="odd", queue="odd", notify=9, stall_ms=9, enabled=9)
     for arguments in (["--settings", "default"], ["default"]):
         words = [line.strip() for line in run("show", *arguments).out.splitlines() if re.fullmatch(r" *\w+=\S+", line)]
-        assert [word.split("=")[0] for word in words] == ["period", "phase", "timer", "clock", "cpu", "notify", "stall", "enabled"]
+        assert [word.split("=")[0] for word in words] == ["period", "phase", "timer", "clock", "cpus", "queue", "notify", "stall", "enabled"]
     assert run("set", "copy", *words) == (0, "", "")
-    for name in ("period_ms", "phase_ms", "cpu", "notify", "stall_ms", "enabled"):
+    for name in ("period_ms", "phase_ms", "cpus", "notify", "stall_ms", "enabled"):
         copied = (sysfs(tree) / "tickers" / "copy" / name).read_text("ascii").split("\n")[0]
         assert copied == (sysfs(tree) / name).read_text("ascii").strip(), name
 

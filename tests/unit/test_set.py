@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """sched-tick set, create, delete and apply; and the messages if the kernel refuses a value, or the module is missing."""
 
+import errno
 import os
 import subprocess
 
@@ -8,16 +9,20 @@ import pytest
 
 from faketree import _run, _shim, _tool, _tree, contents, put, sysfs  # noqa: F401  pylint: disable=unused-import
 
+LONGEST = ",".join(map(str, range(1000, 1819)))    # 4094 bytes
+
 SETTINGS = [
     ("period=250ms", "period_ms", "250"), ("period=1.5s", "period_ms", "1500"), ("period=2min", "period_ms", "120000"),
     ("period=1d", "period_ms", "86400000"), ("phase=none", "phase_ms", "-1"), ("phase=-1", "phase_ms", "-1"), ("phase=0", "phase_ms", "0"),
     ("enabled=no", "enabled", "0"), ("notify=on", "notify", "1"), ("timer=wheel", "timer", "wheel"),
-    ("clock=boottime", "clock", "boottime"), ("cpu=3", "cpu", "3"), ("cpu=any", "cpu", "-1"), ("cpu=-1", "cpu", "-1"),
+    ("clock=boottime", "clock", "boottime"), ("cpus=all", "cpus", "all"), ("cpus=any", "cpus", "any"),
+    ("cpus=housekeeping", "cpus", "housekeeping"), ("cpus=3", "cpus", "3"), ("cpus=0,2-5,7", "cpus", "0,2-5,7"), ("cpus=5-2", "cpus", "5-2"),
+    ("cpus=" + LONGEST, "cpus", LONGEST), ("queue=unbound", "queue", "unbound"), ("queue=bh", "queue", "bh"),
     ("stall=500ms", "stall_ms", "500"), ("stall=off", "stall_ms", "0"), ("stall=0", "stall_ms", "0"),
 ]
 
 
-@pytest.mark.parametrize("setting,file,text", SETTINGS)
+@pytest.mark.parametrize("setting,file,text", SETTINGS, ids=[setting[:20] for setting, _, _ in SETTINGS])
 def test_set(run, tree, setting, file, text):
     """The value is written in the kernel's form, and only if it differs from the current one."""
     path = sysfs(tree) / file
@@ -27,7 +32,7 @@ def test_set(run, tree, setting, file, text):
     assert after.strip() == text if before == text else after.startswith(text)
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["list", "x"], ["show", "default"], ["set", "default", "cpu=any"], ["check"],
+@pytest.mark.parametrize("arguments", [["list"], ["list", "x"], ["show", "default"], ["set", "default", "cpus=any"], ["check"],
                                        ["wait", "default"], ["watch"], ["export", "-f", "-"], ["delete", "x"]],
                          ids=" ".join)
 def test_no_module(run, tmp_path, arguments):
@@ -78,7 +83,7 @@ def test_no_configfs(run, tree, arguments):
     assert done.status == 1 and "mount -t configfs" in done.err and not done.out
 
 
-@pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpu=any"], ["wait", "x"], ["check", "x"],
+@pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpus=any"], ["wait", "x"], ["check", "x"],
                                        ["delete", "x"]], ids=" ".join)
 def test_no_ticker(run, arguments):
     """Exit status 3, and its name."""
@@ -86,21 +91,45 @@ def test_no_ticker(run, arguments):
     assert done.status == 3 and "x: no such ticker" in done.err and not done.out
 
 
-RANGES = [("enabled=no", "enabled", "would exceed max_rate, 777 ticks per second; root can raise it in /sys/module/sched_tick/"),
-          ("period=1ms", "period_ms", "would exceed max_rate, 777 ticks per second; root can raise it in /sys/module/sched_tick/"),
-          ("cpu=9", "cpu", "there is no such CPU"), ("phase=5s", "phase_ms", "the phase must be shorter than the period"),
-          ("stall=5s", "stall_ms", "out of range")]
+@pytest.mark.parametrize("setting,written", [("cpus=0-2,4", False), ("cpus=4,2,0-1,1", False), ("cpus=0-4", True), ("cpus=0,1,4", True),
+                                             ("cpus=99999999999999999999", True), ("cpus=all", True)])
+def test_the_same_cpus_are_not_written(run, tree, setting, written):
+    """The kernel shows a list in its shortest form. Another list of the same CPUs changes nothing, and apply prints no change."""
+    put(sysfs(tree), cpus="0-2,4")
+    (tree / "x.conf").write_text(f"[default]\n{setting}\n", encoding="ascii")
+    assert run("apply", tree / "x.conf") == (0, f"default: {setting}\n" if written else "", "")
+    assert (sysfs(tree) / "cpus").read_text("ascii").startswith(setting[5:] if written else "0-2,4\n")
 
 
-@pytest.mark.parametrize("setting,file,text", RANGES)
-def test_out_of_range_is_explained(tool, tree, shim, setting, file, text):
-    """The message depends on the setting, and names the value of max_rate."""
+RATE = "all enabled tickers together would exceed max_rate, 777 ticks per second; root can raise it in /sys/module/sched_tick/"
+LSMOD = "`lsmod | grep sched_tick` lists modules that can subscribe"
+REASONS = [
+    ("enabled=no", "enabled", "ERANGE", RATE), ("period=1ms", "period_ms", "ERANGE", RATE),
+    ("phase=5s", "phase_ms", "ERANGE", "the phase must be shorter than the period"), ("stall=5s", "stall_ms", "ERANGE", "out of range"),
+    ("stall=5s", "stall_ms", "EINVAL", "Invalid argument"), ("stall=5s", "stall_ms", "EBUSY", "another module has subscribed to the ticker; "),
+    ("cpus=9", "cpus", "ERANGE", "cpus = 9: there is no such CPU (there are: 0-3)\n"),
+    ("cpus=" + LONGEST, "cpus", "ERANGE", f"cpus = {LONGEST[:64]}...: there is no such CPU"),
+    ("cpus=3-1", "cpus", "EINVAL", "cpus = 3-1: the kernel does not take this list: a range goes from the lower to the higher number"),
+    ("cpus=all", "cpus", "EBUSY", f"another module has subscribed to the ticker: it is not called on several CPUs; {LSMOD}"),
+    ("queue=bh", "queue", "EINVAL", "queue = bh: this kernel has no such queue (it has: highpri normal unbound)"),
+    ("queue=bh", "queue", "EBUSY", "another module has subscribed to the ticker: its function may sleep, which this queue does not allow; "),
+]
+
+
+@pytest.mark.parametrize("setting,file,error,text", REASONS, ids=[f"{setting[:12]} {error}" for setting, _, error, _ in REASONS])
+def test_a_refused_value_is_explained(tool, tree, shim, setting, file, error, text):
+    """The message depends on the setting, and names what the kernel has."""
     path = tree / "sys" / "module" / "sched_tick" / "parameters" / "max_rate"
     path.parent.mkdir()
     path.write_text("777\n", encoding="ascii")
+    path = tree / "sys" / "devices" / "system" / "cpu" / "possible"
+    path.parent.mkdir()
+    path.write_text("0-3\n", encoding="ascii")
+    put(sysfs(tree), queue="[highpri] normal unbound")
     done = subprocess.run([tool, "set", "default", setting], text=True, capture_output=True, check=False,
-                          env=shim | {"SCHED_TICK_ROOT": str(tree), "SHIM_ERANGE": file})
+                          env=shim | {"SCHED_TICK_ROOT": str(tree), "SHIM_REFUSED": file, "SHIM_ERRNO": str(getattr(errno, error))})
     assert done.returncode == 1 and done.stderr.startswith(f"sched-tick: default: {file} = ") and text in done.stderr, done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 CONFIG = """

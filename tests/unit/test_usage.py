@@ -10,8 +10,9 @@ from faketree import _run, _tool, _tree, contents  # noqa: F401  pylint: disable
 
 COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "export", "apply"]
 LIST_OPTIONS = "-J, --json, -n, --noheadings, -r, --raw, -o, --output, -h, --help, -V, --version"
-COLUMNS = "NAME, ENABLED, PERIOD, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
-KEYS = "period, phase, timer, clock, cpu, notify, stall, enabled"
+COLUMNS = "NAME, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
+CPU_COLUMNS = "CPU, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
+KEYS = "period, phase, timer, clock, cpus, queue, notify, stall, enabled"
 NAME = "1 to 32 of A-Z a-z 0-9 _ . -, without a dot in front"
 DURATION = "a number and ns, us, ms, s, min, h or d, such as 250ms or 1.5s"
 PERIOD = "1ms to 2147483647ms, such as 250ms, 10s or 1h"
@@ -28,8 +29,11 @@ ERRORS = [
     ("list -nx", f"list: unknown option '-x' (valid: {LIST_OPTIONS})"),
     ("set default -x", "set: unknown option '-x' (valid: -h, --help, -V, --version)"),
     ("apply --max", "apply: unknown option '--max' (valid: -q, --quiet, -h, --help, -V, --version)"),
-    ("show --output name default", "show: unknown option '--output' (valid: -J, --json, -r, --raw, --settings, -h, --help,"
-                                   " -V, --version)"),
+    ("show --delay 1s default", "show: unknown option '--delay' (valid: -J, --json, -n, --noheadings, -r, --raw, -o, --output,"
+                                " -p, --percpu, --settings, -h, --help, -V, --version)"),
+    ("show --output cpu default", "show: option '--output' requires '--percpu'"),
+    ("show -n default", "show: option '--noheadings' requires '--percpu'"),
+    ("show -p --settings default", "show: options '--percpu' and '--settings' are mutually exclusive"),
     ("list -o", "list: option '--output' requires an argument"),
     ("watch --delay", "watch: option '--delay' requires an argument"),
     ("list --json=yes", "list: option '--json' takes no argument"),
@@ -37,7 +41,9 @@ ERRORS = [
     ("list -o nothing", f"unknown column 'nothing' (valid: {COLUMNS})"),
     ("list -o name,,max", f"unknown column '' (valid: {COLUMNS})"),
     ("watch --output +mean,worst", f"unknown column 'worst' (valid: {COLUMNS})"),
-    ("list -o " + ",".join(["name"] * 25), "more than 24 columns"),
+    ("list -o cpu", f"unknown column 'cpu' (valid: {COLUMNS})"),
+    ("show -po cpu,cpus default", f"unknown column 'cpus' (valid: {CPU_COLUMNS})"),
+    ("list -o " + ",".join(["name"] * 29), "more than 28 columns"),
     # Numbers
     ("wait -c 0 default", "invalid count '0' (valid: a whole number from 1)"),
     ("wait -c x default", "invalid count 'x' (valid: a whole number from 1)"),
@@ -83,8 +89,13 @@ ERRORS = [
     ("set default clock=tai", "invalid clock 'tai' (valid: monotonic, boottime, realtime)"),
     ("set default clock=mono", "invalid clock 'mono' (valid: monotonic, boottime, realtime)"),
     ("set default timer=", "invalid timer '' (valid: hrtimer, wheel)"),
-    *((f"set default cpu={value}", f"invalid cpu '{value}' (valid: any, or the number of a CPU)")
-      for value in ("-2", "x", "9999999")),
+    *((f"set default {key}=0", f"unknown setting '{key}' (valid: {KEYS})") for key in ("cpu", "cpus_effective", "queues")),
+    *((f"set default cpus={value}", f"invalid cpus '{value}' (valid: any, all, housekeeping, or a list such as 0,2-5)")
+      for value in ("", "-1", "x", "ALL", "none", ",", "0,", ",0", "0,,1", "0-", "-", "0--1", "0-1-2", "0:1", "0x1", "0-8:2/4", "N", "1.5",
+                    "any,0", "0,all", "[any]", "+1", "0\t", "0\n")),
+    ("set default cpus=" + "1," * 2048 + "1", f"invalid cpus '{'1,' * 16}' (valid: any, all, housekeeping, or a list such as 0,2-5)"),
+    *((f"set default queue={value}", f"invalid queue '{value}' (valid: highpri, normal, unbound, bh)")
+      for value in ("", "high", "highpri,normal", "BH", "[normal]")),
     ("set default phase=2d period=1d", "invalid phase '2d' (valid: less than the period, 1d)"),
 ]
 
@@ -167,9 +178,12 @@ def test_the_man_page_has_every_option(options):
 
 
 def test_the_man_page_has_every_column(run):
-    """sched-tick(8) describes the columns as the help text does."""
+    """sched-tick(8) describes the columns as the help texts do."""
     page = (TOP / "tools" / "sched-tick.8").read_text("utf-8").replace("\\-", "-")
-    columns = re.findall(r"^ +([A-Z0-9-]+)  (.*)$", run("list", "--help").out.split("Available output columns:")[1], re.MULTILINE)
-    assert [name for name, _ in columns] == COLUMNS.split(", ")
     table = page[page.index(".SH OUTPUT COLUMNS"):]
-    assert re.findall(r"^([A-Z0-9-]+)\|[a-z0-9_]+\|(.*)$", table[:table.index(".TE")], re.MULTILINE) == columns
+    described = re.findall(r"^([A-Z0-9-]+)\|[a-z0-9_]+\|(.*)$", table[:table.index(".TE")], re.MULTILINE)
+    for command, names in (("list", COLUMNS), ("watch", COLUMNS), ("show", CPU_COLUMNS)):
+        columns = re.findall(r"^ +([A-Z0-9-]+)  (.*)$", run(command, "--help").out.split("Available output columns")[1], re.MULTILINE)
+        assert [name for name, _ in columns] == names.split(", ")
+        assert [column for column in described if column[0] in names.split(", ")] == columns
+    assert {name for name, _ in described} == set(f"{COLUMNS}, {CPU_COLUMNS}".split(", "))

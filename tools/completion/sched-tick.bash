@@ -7,12 +7,15 @@ _sched_tick_tickers() {
     sched-tick list --raw --noheadings --output name 2> /dev/null
 }
 
-# $1: the list of columns typed so far. Offer it with one more column.
+# $1: the command; $2: the list of columns typed so far. Offer it with one more column.
 _sched_tick_columns() {
-    local typed='' column
+    local typed='' column names
+    names='NAME ENABLED PERIOD CPUS TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
+    [ "$1" = show ] && names='CPU TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
+    shift
     [[ $1 == *,* ]] && typed=${1%,*},
     [[ $1 == +* && -z $typed ]] && typed=+
-    for column in NAME ENABLED PERIOD TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX; do
+    for column in $names; do
         # Columns may be typed in lower case.
         if [[ ${1#"$typed"} == [a-z]* ]]; then column=${column,,}; fi
         echo "$typed$column"
@@ -24,20 +27,21 @@ _sched_tick_settings() {
     case $1 in
     timer=*) echo timer={hrtimer,wheel} ;;
     clock=*) echo clock={monotonic,boottime,realtime} ;;
-    cpu=*) echo cpu=any ;;
+    cpus=*) echo cpus={any,all,housekeeping} ;;
+    queue=*) echo queue={highpri,normal,unbound,bh} ;;
     phase=*) echo phase=none ;;
     stall=*) echo stall=off ;;
     notify=*) echo notify={yes,no} ;;
     enabled=*) echo enabled={yes,no} ;;
     *=*) ;;
-    *) echo {period,phase,timer,clock,cpu,notify,stall,enabled}= ;;
+    *) echo {period,phase,timer,clock,cpus,queue,notify,stall,enabled}= ;;
     esac
 }
 
 _sched_tick_options() {
     case $1 in
     list) echo --json --noheadings --output --raw ;;
-    show) echo --json --raw --settings ;;
+    show) echo --json --noheadings --output --percpu --raw --settings ;;
     wait) echo --count ;;
     watch) echo --batch --count --delay --json --noheadings --output --raw ;;
     check)
@@ -60,12 +64,12 @@ _sched_tick() {
         choices='list show create set delete wait watch check export apply help --help --version'
     else
         case $command,$previous,$word in
-        list,-o,* | list,--output,* | watch,-o,* | watch,--output,*)
-            choices=$(_sched_tick_columns "$word")
+        list,-o,* | list,--output,* | show,-o,* | show,--output,* | watch,-o,* | watch,--output,*)
+            choices=$(_sched_tick_columns "$command" "$word")
             compopt -o nospace
             ;;
-        list,*,--output=* | watch,*,--output=*)
-            choices=$(_sched_tick_columns "${word#*=}" | sed 's/^/--output=/')
+        list,*,--output=* | show,*,--output=* | watch,*,--output=*)
+            choices=$(_sched_tick_columns "$command" "${word#*=}" | sed 's/^/--output=/')
             compopt -o nospace
             ;;
         check,--state-dir,*) compopt -o dirnames ;;
