@@ -2,8 +2,8 @@
 /*
  * export: write metrics for the textfile collector of the node exporter.
  *
- * stat is read once for each ticker, so that all of its series are of the same
- * instant. The file is replaced as a whole.
+ * stat is read once for each ticker, and once for each of its CPUs, so that all
+ * series of a ticker or a CPU are of the same instant. The file is replaced as a whole.
  */
 #include <err.h>
 #include <errno.h>
@@ -49,12 +49,6 @@ static void print_family(FILE *out, const char *name, const char *type, const ch
 	fprintf(out, "# HELP sched_tick_%s %s\n# TYPE sched_tick_%s %s\n", name, help, name, type);
 }
 
-static void print_sample(FILE *out, const char *name, const char *ticker)
-{
-	/* No name that the kernel accepts needs escaping. */
-	fprintf(out, "sched_tick_%s{ticker=\"%s\"} ", name, ticker);
-}
-
 static uint64_t get_enabled(const struct stat_line *stat)
 {
 	return stat->enabled;
@@ -85,11 +79,21 @@ static uint64_t get_max_ns(const struct stat_line *stat)
 	return stat->lateness.max_ns;
 }
 
-static const struct {
+/* The highest lateness that is not late, of the series of each CPU. It is a bound of the kernel's histograms. */
+#define CPU_LATE_NS	10000000
+
+static uint64_t get_late(const struct stat_line *stat)
+{
+	return lateness_count(&stat->lateness) - lateness_count_within(&stat->lateness, CPU_LATE_NS);
+}
+
+struct family {
 	const char *name, *type, *help;
 	uint64_t (*get)(const struct stat_line *stat);
 	bool is_time;
-} families[] = {
+};
+
+static const struct family families[] = {
 	{ "enabled", "gauge", "Whether the ticker is enabled.", get_enabled },
 	{ "period_seconds", "gauge", "Time from one deadline to the next.", get_period_ns, true },
 	{ "ticks_total", "counter", "Ticks run since the ticker was created.", get_ticks },
@@ -98,6 +102,28 @@ static const struct {
 	{ "max_lateness_seconds", "gauge", "Highest lateness since the ticker was created or reset.", get_max_ns,
 	  true },
 };
+
+/* Of each CPU of the tickers that run on certain CPUs. */
+static const struct family cpu_families[] = {
+	{ "cpu_ticks_total", "counter", "Ticks run on the CPU since the ticker was created.", get_ticks },
+	{ "cpu_missed_ticks_total", "counter", "Periods that passed on the CPU without a tick.", get_missed },
+	{ "cpu_stalls_total", "counter", "Ticks on the CPU overdue by more than stall_ms.", get_stalls },
+	{ "cpu_max_lateness_seconds", "gauge",
+	  "Highest lateness on the CPU since the ticker was created or reset.", get_max_ns, true },
+	{ "cpu_late_ticks_total", "counter", "Ticks on the CPU that were more than 10 ms late.", get_late },
+};
+
+#define FAMILIES(table)	(sizeof(table) / sizeof(*(table)))
+
+static void print_value(FILE *out, const struct family *family, const struct stat_line *stat)
+{
+	uint64_t value = family->get(stat);
+
+	if (family->is_time)
+		print_seconds(out, value);
+	else
+		fprintf(out, "%" PRIu64 "\n", value);
+}
 
 static void print_histogram(FILE *out, const char *name, const char *ticker, const struct lateness *lateness)
 {
@@ -114,32 +140,56 @@ static void print_histogram(FILE *out, const char *name, const char *ticker, con
 
 static void print_info(FILE *out)
 {
-	static const char clocksource[] = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
-	static const char version[] = "/sys/module/sched_tick/version";
-	const char *paths[] = { version, clocksource };
+	static const char *const paths[] = {
+		"/sys/module/sched_tick/version", "/sys/devices/system/clocksource/clocksource0/current_clocksource",
+	};
 	char texts[2][64] = { "", "" };
 
-	for (size_t i = 0; i < 2; i++) {
-		char path[PATH_MAX];
-		FILE *file;
-
-		snprintf(path, sizeof(path), "%s%s", getenv("SCHED_TICK_ROOT") ?: "", paths[i]);
-		file = fopen(path, "re");
-		if (!file)
-			continue;
-		if (!fgets(texts[i], sizeof(texts[i]), file))
-			texts[i][0] = '\0';
-		texts[i][strcspn(texts[i], "\"\\\n")] = '\0';
-		fclose(file);
-	}
+	for (size_t i = 0; i < 2; i++)
+		if (read_first_line(paths[i], texts[i], sizeof(texts[i])))
+			texts[i][strcspn(texts[i], "\"\\\n")] = '\0';
 	print_family(out, "info", "gauge", "Version of the module, and clock source of the kernel.");
 	fprintf(out, "sched_tick_info{version=\"%s\",clocksource=\"%s\"} 1\n", texts[0], texts[1]);
 }
 
 struct tickers {
-	const struct ticker *list;
+	struct ticker *list;
 	size_t count;
+	struct cpus {
+		struct ticker *list;
+		size_t count;
+	} *cpus;	/* of each ticker */
 };
+
+/* No name that the kernel accepts needs escaping. */
+static void print_tickers(FILE *out, const struct family *family, const struct tickers *tickers)
+{
+	for (size_t i = 0; i < tickers->count; i++) {
+		fprintf(out, "sched_tick_%s{ticker=\"%s\"} ", family->name, tickers->list[i].name);
+		print_value(out, family, &tickers->list[i].stat);
+	}
+}
+
+static void print_cpus(FILE *out, const struct family *family, const struct tickers *tickers)
+{
+	for (size_t i = 0; i < tickers->count; i++) {
+		const struct cpus *cpus = &tickers->cpus[i];
+
+		for (size_t j = 0; j < cpus->count; j++) {
+			fprintf(out, "sched_tick_%s{ticker=\"%s\",cpu=\"%s\"} ", family->name,
+				tickers->list[i].name, cpus->list[j].name);
+			print_value(out, family, &cpus->list[j].stat);
+		}
+	}
+}
+
+static bool has_cpus(const struct tickers *tickers)
+{
+	for (size_t i = 0; i < tickers->count; i++)
+		if (tickers->cpus[i].count)
+			return true;
+	return false;
+}
 
 static void print_all(FILE *out, const void *data)
 {
@@ -148,17 +198,9 @@ static void print_all(FILE *out, const void *data)
 	size_t count = tickers->count;
 
 	print_info(out);
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+	for (size_t i = 0; i < FAMILIES(families); i++) {
 		print_family(out, families[i].name, families[i].type, families[i].help);
-		for (size_t j = 0; j < count; j++) {
-			uint64_t value = families[i].get(&list[j].stat);
-
-			print_sample(out, families[i].name, list[j].name);
-			if (families[i].is_time)
-				print_seconds(out, value);
-			else
-				fprintf(out, "%" PRIu64 "\n", value);
-		}
+		print_tickers(out, &families[i], tickers);
 	}
 	print_family(out, "lateness_seconds", "histogram", "Delay from the deadline to the start of the tick.");
 	for (size_t j = 0; j < count; j++)
@@ -167,6 +209,37 @@ static void print_all(FILE *out, const void *data)
 		     "Delay from the deadline to the timer interrupt, a part of the lateness.");
 	for (size_t j = 0; j < count; j++)
 		print_histogram(out, "timer_lateness_seconds", list[j].name, &list[j].stat.timer_lateness);
+	for (size_t i = 0; i < FAMILIES(cpu_families) && has_cpus(tickers); i++) {
+		print_family(out, cpu_families[i].name, cpu_families[i].type, cpu_families[i].help);
+		print_cpus(out, &cpu_families[i], tickers);
+	}
+}
+
+static int read_all(struct tickers *tickers)
+{
+	char *const all[] = { NULL };
+	int status = ticker_list(all, &tickers->list, &tickers->count);
+
+	tickers->cpus = calloc(tickers->count + 1, sizeof(*tickers->cpus));
+	if (!tickers->cpus)
+		err(STATUS_FAILED, "memory");
+	for (size_t i = 0; i < tickers->count && !status; i++) {
+		struct cpus *cpus = &tickers->cpus[i];
+
+		status = ticker_list_cpus(tickers->list[i].name, &cpus->list, &cpus->count);
+		/* A ticker that was removed meanwhile. */
+		if (status == STATUS_MISSING)
+			status = STATUS_DONE;
+	}
+	return status;
+}
+
+static void free_all(struct tickers *tickers)
+{
+	for (size_t i = 0; i < tickers->count; i++)
+		free(tickers->cpus[i].list);
+	free(tickers->cpus);
+	free(tickers->list);
 }
 
 /* Write to a device or a pipe, which must not be replaced. */
@@ -267,10 +340,8 @@ static const struct option options[] = {
 
 int command_export(int argc, char **argv)
 {
-	char *const all[] = { NULL };
 	char path[PATH_MAX] = "";
 	struct tickers tickers = { };
-	struct ticker *list = NULL;
 	int option, status;
 
 	while ((option = next_option(argc, argv, options)) != -1)
@@ -280,12 +351,11 @@ int command_export(int argc, char **argv)
 	expect_end(argv, optind);
 	status = *path ? STATUS_DONE : find_file(path, sizeof(path));
 	if (!status)
-		status = ticker_list(all, &list, &tickers.count);
-	tickers.list = list;
+		status = read_all(&tickers);
 	if (!status && !strcmp(path, "-"))
 		print_all(stdout, &tickers);
 	else if (!status)
 		status = write_file(path, &tickers);
-	free(list);
+	free_all(&tickers);
 	return status;
 }

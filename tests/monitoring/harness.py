@@ -39,7 +39,7 @@ period = 100ms
 stall = 500ms
 [pinned]
 period = 100ms
-cpu = 0
+cpus = 0
 enabled = yes
 END
 udevadm control --reload

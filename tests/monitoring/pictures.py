@@ -21,7 +21,7 @@ SAMPLES = 120
 JOB = """
 insmod /sched_tick.ko period_ms=50
 sched-tick create backup period=1d phase=3h clock=realtime enabled=yes
-sched-tick create poll.eth0 period=20ms stall=200ms cpu=0 enabled=yes
+sched-tick create poll.eth0 period=20ms stall=200ms cpus=0 enabled=yes
 hog() { insmod /tick_hog.ko ms=$1; rmmod tick_hog; }
 sample=0
 while [ $((sample += 1)) -le %d ]; do

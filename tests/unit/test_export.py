@@ -15,7 +15,8 @@ import threading
 
 import pytest
 
-from faketree import Done, _run, _tool, _tree  # noqa: F401  pylint: disable=unused-import
+from conftest import TOP
+from faketree import LONG_NAME, Done, _run, _tool, _tree, put, row, sysfs  # noqa: F401  pylint: disable=unused-import
 
 DEFAULT = "var/lib/node_exporter/textfile_collector"
 FLAG = "--collector.textfile.directory"
@@ -50,6 +51,53 @@ def test_buckets_add_up(run):
         assert [count for _, count in series] == sorted(count for _, count in series)
         assert series[-1] == (float("inf"), counts[key])
     assert dict(buckets["sched_tick_lateness_seconds", "default"])[0.05] == 86398
+
+
+def series_of(text):
+    """{series: value}."""
+    return dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def test_series_of_each_cpu(run):
+    """They are added to the series of the ticker, which stay what they are; each of these is the sum of the CPUs."""
+    text = run("export", "--file", "-").out
+    each = {name: value for name, value in series_of(text).items() if name.startswith("sched_tick_cpu_")}
+    assert each == {f'sched_tick_cpu_{name}{{ticker="{LONG_NAME}",cpu="{cpu}"}}': value for name, cpu, value in [
+        ("ticks_total", 0, "86000"), ("ticks_total", 10, "400"), ("missed_ticks_total", 0, "0"), ("missed_ticks_total", 10, "0"),
+        ("stalls_total", 0, "0"), ("stalls_total", 10, "1"), ("max_lateness_seconds", 0, "0.000009876"),
+        ("max_lateness_seconds", 10, "0.061234567"), ("late_ticks_total", 0, "0"), ("late_ticks_total", 10, "2")]}
+    merged = series_of(text)
+    for name in ("ticks_total", "stalls_total", "missed_ticks_total"):
+        assert int(merged[f'sched_tick_{name}{{ticker="{LONG_NAME}"}}']) == sum(
+            int(value) for series, value in each.items() if series.startswith(f"sched_tick_cpu_{name}"))
+
+
+def test_no_series_of_cpus_without_cpus(run, tree):
+    """The metrics are exactly those of the tickers then, without a family that is empty."""
+    before = run("export", "--file", "-").out
+    shutil.rmtree(sysfs(tree) / "tickers" / LONG_NAME / "percpu")
+    assert run("export", "--file", "-").out == before[:before.index("# HELP sched_tick_cpu_")]
+
+
+@pytest.mark.parametrize("bucket,late", [(11, 0), (12, 0), (13, 1), (25, 1)])
+def test_late_ticks_of_a_cpu(run, tree, bucket, late):
+    """The buckets up to 10 ms are not late."""
+    assert row({bucket: 1})[bucket] == 1
+    put(sysfs(tree), percpu={3: {"counter": 1, "late": {bucket: 1}}})
+    assert series_of(run("export", "--file", "-").out)['sched_tick_cpu_late_ticks_total{ticker="default",cpu="3"}'] == str(late)
+
+
+def test_256_cpus(run, tree):
+    """One ticker on 256 CPUs has the number of series that packaging/monitoring/README.md states, in less than a second."""
+    shutil.rmtree(sysfs(tree) / "tickers")
+    put(sysfs(tree), ticking=256, percpu={cpu: {"counter": cpu} for cpu in range(256)})
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    series = series_of(run("export", "--file", "-").out)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    readme = (TOP / "packaging" / "monitoring" / "README.md").read_text("utf-8")
+    assert f"One ticker on 256 CPUs has {len(series):,} series" in readme and len(series) == 1 + 36 + 5 * 256
+    assert all(series[f'sched_tick_cpu_ticks_total{{ticker="default",cpu="{cpu}"}}'] == str(cpu) for cpu in range(256))
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
 
 def test_export_is_whole_or_not_at_all(run, tmp_path):
