@@ -45,7 +45,7 @@ echo "removed: status $?"
 
 # Ten seconds with 100 ticks and one stall of 500 ms, then ten seconds without; a ticker with the settings of another one.
 CHECK = """
-sched-tick create c period=100ms cpu=0 enabled=yes
+sched-tick create c period=100ms cpus=0 enabled=yes
 check() { sched-tick check --raw --noheadings --threshold 200ms --max-missed 100% $* c; echo "check: status $?"; }
 sleep 1
 check
@@ -58,23 +58,50 @@ sleep 10
 check
 check --since-start --max-late 0%
 sched-tick delete c
-sched-tick create c cpu=0
+sched-tick create c cpus=0 queue=normal
 check
 sched-tick set c period=1500ms phase=250ms timer=wheel clock=boottime stall=2s notify=yes enabled=yes
 sched-tick create d $(sched-tick show --settings c)
 sched-tick show --settings c > /c
 sched-tick show --settings d | cmp - /c && echo "same settings: $(tr '\\n' ' ' < /c)"
-sched-tick set d phase=-1 cpu=-1 stall=0
-sched-tick show --settings d | grep -E 'phase|cpu|stall' | tr '\\n' ' '
+sched-tick set d phase=-1 cpus=any stall=0
+sched-tick show --settings d | grep -E 'phase|cpus|stall' | tr '\\n' ' '
 echo
 sched-tick create e enabled=no
 echo "never: $(sched-tick list -rno mean,p99,max e)"
 sched-tick delete e; sched-tick delete d; sched-tick delete c
 """
 
+# Every CPU; what the kernel refuses. The subscriber is on the CPU that `cpus` names.
+CPUS = r"""
+echo '--- cpus'
+sched-tick create p period=10ms enabled=yes
+sleep 1
+sched-tick set p cpus=all && echo "set: status $?"
+sleep 10
+sched-tick set p enabled=no
+sched-tick show p | grep -E 'cpus=|CPUs:|queue='
+sched-tick set p enabled=yes
+sched-tick list -rno name,cpus default p
+sched-tick show p | grep 'CPUs:'
+sched-tick show -p p
+sched-tick set p enabled=no
+sched-tick show --percpu --raw --noheadings -o cpu,ticks,missed p
+cat /sys/kernel/sched_tick/tickers/p/percpu/* | cut -d ' ' -f 3,4
+sched-tick export -f - | grep '_cpu_.*"p"'
+echo '--- refused'
+for setting in cpus=4096 cpus=1-0 queue=bh cpus=; do sched-tick set p $setting; echo "$setting: status $?"; done
+sched-tick set p cpus=0 enabled=yes
+insmod /tick_subscriber.ko ticker=p
+for setting in cpus=all queue=normal cpus=any cpus=0; do sched-tick set p $setting; echo "$setting: status $?"; done
+rmmod tick_subscriber
+sched-tick delete p
+echo '--- end'
+"""
+
 # What a monitor reads while settings are changed; a full and a read-only file system; and the cost, compared with that of a
 # shell script.
-CHANGES = ["enabled=no", "enabled=yes", "period=20ms", "clock=boottime", "timer=wheel", "cpu=0", "phase=3ms", "enabled=off",
+CHANGES = ["enabled=no", "enabled=yes", "period=20ms", "clock=boottime", "timer=wheel", "cpus=0", "phase=3ms", "cpus=all", "queue=unbound", "cpus=any", "enabled=off",
            "enabled=on"]
 EXPORT = r"""
 sched-tick create x period=10ms enabled=yes
@@ -131,7 +158,7 @@ done
 @pytest.fixture(scope="module", name="result")
 def _result(modules, others):
     machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), others(REFERENCE) | vm.tool())
-    return machine.boot(WAIT + CHECK + EXPORT, timeout=900, label="tool")
+    return machine.boot(WAIT + CHECK + CPUS + EXPORT, timeout=900, label="tool")
 
 
 def test_ends_well(result):
@@ -180,10 +207,45 @@ def test_check_finds_one_late_tick_once(result):
 
 def test_set_takes_what_show_prints(result):
     """The settings of a ticker can be given to another one; and the kernel's words for the lowest values are accepted."""
-    settings = "period=1500ms phase=250ms timer=wheel clock=boottime cpu=0 notify=yes stall=2s enabled=yes"
+    settings = "period=1500ms phase=250ms timer=wheel clock=boottime cpus=0 queue=normal notify=yes stall=2s enabled=yes"
     assert f"same settings: {settings} \n" in result.report, result.explain()
-    assert "phase=none cpu=any stall=off \n" in result.report
+    assert "phase=none cpus=any stall=off \n" in result.report
     assert "never: - - -\n" in result.report
+
+
+def between(result, begin, end):
+    """The output between two headings."""
+    found = re.search(rf"^--- {begin}\n(.*?)^--- {end}\n", result.report, re.MULTILINE | re.DOTALL)
+    assert found, result.explain()
+    return found[1]
+
+
+def test_every_cpu(result):
+    """set cpus=all, then the number of CPUs in list and show, the table of show --percpu, and the series of export."""
+    text = between(result, "cpus", "refused")
+    assert "set: status 0\n  cpus=all\n  queue=highpri\nCPUs: 0\ndefault 0\np 1\nCPUs: 1 (0)\n" in text, result.explain()
+    heading, line = re.search(r"^( *CPU TICKS .*)\n(.*)$", text, re.MULTILINE).groups()
+    assert heading.split()[-1] == "TIMER-MAX" and len(line.split()) == 10 and line.split()[0] == "0", text
+    ticks, missed = re.search(r"^0 (\d+) (\d+)$", text, re.MULTILINE).groups()
+    assert int(ticks) + int(missed) > 900 and f"\n{ticks} {missed}\n" in text, text
+    series = dict(re.findall(r'^sched_tick_cpu_(\w+)\{ticker="p",cpu="0"\} (\S+)$', text, re.MULTILINE))
+    assert set(series) == {"ticks_total", "missed_ticks_total", "stalls_total", "max_lateness_seconds", "late_ticks_total"}
+    assert (series["ticks_total"], series["missed_ticks_total"]) == (ticks, missed) and float(series["max_lateness_seconds"]) > 0
+
+
+def test_what_the_kernel_refuses(result):
+    """The reason is printed, and the exit status is 1; 2 if the tool refuses it."""
+    lines = between(result, "refused", "end").splitlines()
+    expected = [
+        "p: cpus = 4096: there is no such CPU (there are: 0)", "cpus=4096: status 1",
+        "p: cpus = 1-0: the kernel does not take this list: a range goes from the lower to the higher number", "cpus=1-0: status 1",
+        "p: queue = bh: this kernel has no such queue (it has: highpri normal unbound)", "queue=bh: status 1",
+        "invalid cpus '' (valid: any, all, housekeeping, or a list such as 0,2-5)", "cpus=: status 2",
+        # `all` counts as several CPUs, also on a machine with one.
+        "cpus=all: status 1", "queue=normal: status 0", "cpus=any: status 0", "cpus=0: status 0",
+    ]
+    assert [line.removeprefix("sched-tick: ") for line in lines if "subscribed to the ticker" not in line] == expected, result.explain()
+    assert len([line for line in lines if "p: cpus = all: another module has subscribed to the ticker: it is not called on several CPUs" in line]) == 1
 
 
 def test_counters_never_go_back(result):
