@@ -91,7 +91,7 @@ static bool ticker_uses_share(struct ticker *ticker, struct ticker_cpu *share)
 /* A file of percpu, for all tickers. */
 struct ticker_percpu_attr {
 	struct attribute attr;
-	char name[8];
+	char name[12];
 };
 
 static DEFINE_PER_CPU(struct ticker_percpu_attr, ticker_percpu_attr);

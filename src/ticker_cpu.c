@@ -208,12 +208,23 @@ void ticker_cpu_resume(struct ticker_cpu *share)
 	ticker_cpu_arm_all(share);
 }
 
+/*
+ * Each use of the macro gives lockdep a class: a work item in softirq may interrupt
+ * one in a worker.
+ */
+static void ticker_cpu_init_worker_work(struct ticker_cpu *share)
+{
+	INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+}
+
+static void ticker_cpu_init_softirq_work(struct ticker_cpu *share)
+{
+	INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+}
+
 /**
  * ticker_cpu_init_work() - prepare the work item of a share for its queue
  * @share: the share, not armed
- *
- * Two macro calls give lockdep two classes: a work item in softirq may interrupt one
- * of another ticker.
  *
  * Context: may sleep; waits for the work item, if it runs.
  */
@@ -222,9 +233,9 @@ void ticker_cpu_init_work(struct ticker_cpu *share)
 	if (share->work.work.func)
 		cancel_delayed_work_sync(&share->work);
 	if (share->ticker->config.queue == TICKER_QUEUE_BH)
-		INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+		ticker_cpu_init_softirq_work(share);
 	else
-		INIT_DELAYED_WORK(&share->work, ticker_work_fn);
+		ticker_cpu_init_worker_work(share);
 }
 
 /**

@@ -57,7 +57,7 @@ systemctl reload sched-tick.service
 useradd --groups sched_tick member
 access now
 echo '--- stall'
-sched-tick set kept stall=200ms cpu=0 period=50ms
+sched-tick set kept stall=200ms cpus=0 period=50ms
 insmod /run/job/tick_hog.ko ms=1500
 sleep 5
 journalctl --no-pager -o cat -u 'sched-tick-stall@kept.service' | grep stalls

@@ -95,7 +95,7 @@ say "Load it again and create a named ticker, which has the same files:"
 show "insmod /sched_tick.ko"
 show "mkdir /sys/kernel/config/sched_tick/backup"
 dir=$dir/tickers/backup
-show "echo 10 > $dir/period_ms; echo 1 > $dir/cpu; echo 500 > $dir/stall_ms; echo 1 > $dir/enabled"
+show "echo 10 > $dir/period_ms; echo 1 > $dir/cpus; echo 500 > $dir/stall_ms; echo 1 > $dir/enabled"
 count 1
 test "$after" -gt "$before" || fail "the counter does not change"
 

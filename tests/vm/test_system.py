@@ -26,7 +26,7 @@ modprobe sched_tick period_ms=50
 mkdir /sys/kernel/config/sched_tick/n
 sleep 2
 cd /sys/kernel/sched_tick/tickers/n
-echo 0 > cpu
+echo 0 > cpus
 echo 10 > period_ms
 echo 1 > enabled
 sleep 2
@@ -53,7 +53,7 @@ echo "--- rule: $(cat /run/stalls)"
 # Run each command with a stall every few seconds, because bpftrace takes an unknown time to start.
 TRACING = """
 echo 3000 > /sys/kernel/sched_tick/stall_ms
-echo 0 > /sys/kernel/sched_tick/cpu
+echo 0 > /sys/kernel/sched_tick/cpus
 """ + "".join(f"""
 echo '--- {name}'
 touch /run/go
