@@ -349,6 +349,9 @@ static void run_bench_tick(void)
 	ticker_set("timer", "wheel");
 	our_cost("ours_wheel");
 	ticker_set("timer", "hrtimer");
+	ticker_set("cpus", "all");
+	our_cost("ours_all");
+	ticker_set("cpus", "any");
 	reap(&pid, 1);
 
 	our_lateness("ours", BENCH_SAMPLES, NSEC_PER_MSEC);

@@ -62,6 +62,7 @@ MEASURED = {
     "ours_notify": ("sched_tick, `notify` 1, no poller", None),
     "ours_stall": ("sched_tick, `stall_ms` set", None),
     "ours_wheel": ("sched_tick, `timer` wheel (latenesses at 100 ms)", None),
+    "ours_all": ("sched_tick, `cpus` all (cost on each CPU)", None),
     "requeue": ("delayed work that requeues itself (kernel module guide)", "requeues itself"),
     "timerfd": ("timerfd loop in a process", "timerfd"),
     "cyclictest_fifo": ("cyclictest, SCHED_FIFO 80", "cyclictest FIFO"),

@@ -12,8 +12,9 @@ pytestmark = pytest.mark.scope("test")
 
 RECORD = json.loads(bench.RECORD.read_text(encoding="utf-8"))[REFERENCE]
 GROWTH = 1.03
-GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "lateness_ns/mean/ours", "lateness_ns/p99/ours",
-           "lateness_ns/max/ours", "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel", "cost_many/aligned/100",
+# Not the maximum: one tick in ten thousand meets another interrupt, and by how much depends on the phase. It has a limit.
+GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "cost/ours_all", "lateness_ns/mean/ours",
+           "lateness_ns/p99/ours", "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel", "cost_many/aligned/100",
            "cost_many/scattered/100"]
 
 
@@ -31,6 +32,7 @@ def test_no_figure_grew(figures, name):
 def test_limits_hold(figures):
     """Cost in instructions and lateness in ns are within their limits; on a busy machine the limit is relative to cyclictest."""
     assert figures["cost/ours"] <= 7100
+    assert figures["cost/ours_all"] <= figures["cost/ours"] * 1.02
     assert figures["lateness_ns/mean/ours"] <= 4000 and figures["lateness_ns/max/ours"] <= 8000
     assert figures["lateness_ns/mean/ours_hogged"] <= 2 * RECORD["lateness_ns/mean/cyclictest_fifo_hogged"]
     assert figures["runs/disabled"] == 0
