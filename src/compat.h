@@ -21,9 +21,11 @@
 /* Work queues that run in softirq are newer: without them the queue bh is left out. */
 #ifdef TICKER_HAVE_WQ_BH
 #define TICKER_QUEUES TICKER_QUEUES_MAX
+/* Kernels with both flags may refuse one beside the other. */
+#define TICKER_WQ_BH (WQ_BH | (WQ_PERCPU & __WQ_BH_ALLOWS))
 #else
 #define TICKER_QUEUES TICKER_QUEUE_BH
-#define WQ_BH 0
+#define TICKER_WQ_BH 0
 #endif
 
 #ifndef TICKER_HAVE_HRTIMER_SETUP

@@ -40,7 +40,7 @@ static const struct {
 	[TICKER_QUEUE_UNBOUND] = {
 		"sched_tick_unbound", WQ_UNBOUND, WQ_MAX_ACTIVE
 	},
-	[TICKER_QUEUE_BH] = { "sched_tick_bh", WQ_PERCPU | WQ_BH, 0 },
+	[TICKER_QUEUE_BH] = { "sched_tick_bh", TICKER_WQ_BH, 0 },
 };
 
 static struct workqueue_struct *ticker_wqs[TICKER_QUEUES_MAX];
@@ -132,7 +132,7 @@ void ticker_cpu_start(struct ticker_cpu *share)
 		      HRTIMER_MODE_ABS_HARD);
 	hrtimer_setup(&share->watchdog, ticker_watchdog_fn, clock_id,
 		      HRTIMER_MODE_ABS_HARD);
-	share->active = true;
+	WRITE_ONCE(share->active, true);
 }
 
 /* End the timeline: an overdue tick is missed, and its stall is over. */
@@ -143,7 +143,7 @@ static bool ticker_cpu_end_timeline(struct ticker_cpu *share)
 
 	lockdep_assert_held(&share->lock);
 
-	share->active = false;
+	WRITE_ONCE(share->active, false);
 	share->armed = false;
 	/* The clock may have been set back to before the deadline. */
 	if (share->stalled && now.ns >= share->timeline.first_due_ns)

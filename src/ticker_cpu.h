@@ -22,7 +22,7 @@
  *	off, because @watchdog takes it in hard interrupt context.
  * @cpu: CPU of its timers and its work item; of a share that is bound to no CPU
  *	-1 while it has no timeline. Changed under @lock.
- * @active: it has a timeline, so its periods count; under @lock
+ * @active: it has a timeline, so its periods count; changed under @lock
  * @armed: the work item may run a tick and arm the timers again; false while the
  *	ticker is halted; under @lock
  * @stalled: the overdue tick is in @counts.stalls; under @lock
