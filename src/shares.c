@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The shares of a ticker, taken together: which there are, which are active, CPU
- * hotplug, and sums.
+ * The shares of a ticker, taken together: which there are, which are active,
+ * and sums.
  *
  * Settings change under cpus_read_lock() and CPU hotplug runs under the write lock,
  * so neither sees the other's changes half done. A ticker is halted across a wait
@@ -9,13 +9,11 @@
  * but are not armed.
  */
 #include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/ctype.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/percpu.h>
-#include <linux/printk.h>
 #include <linux/sysfs.h>
 #include <linux/xarray.h>
 
@@ -23,8 +21,6 @@
 #include "shares.h"
 #include "ticker.h"
 #include "ticker_cpu.h"
-
-static int ticker_cpuhp_state;
 
 /**
  * ticker_next_share() - iterate over the shares of a ticker
@@ -60,8 +56,15 @@ bool ticker_is_several(int cpus, const struct cpumask *list)
 	       (cpus != TICKER_CPUS_LIST || cpumask_weight(list) > 1);
 }
 
-static bool ticker_has_cpu(int cpus, const struct cpumask *list,
-			   unsigned int cpu)
+/**
+ * ticker_has_cpu() - whether a CPU is in a set
+ * @cpus: an enum ticker_cpus
+ * @list: the CPUs of TICKER_CPUS_LIST
+ * @cpu: the CPU
+ *
+ * Return: false for each CPU if @cpus is TICKER_CPUS_ANY.
+ */
+bool ticker_has_cpu(int cpus, const struct cpumask *list, unsigned int cpu)
 {
 	switch (cpus) {
 	case TICKER_CPUS_ALL:
@@ -142,7 +145,15 @@ struct ticker_cpu *ticker_find_share(struct ticker *ticker,
 	return xa_load(&ticker->shares, cpu);
 }
 
-static int ticker_create_share(struct ticker *ticker, unsigned int cpu)
+/**
+ * ticker_create_share() - allocate the share of a CPU, if there is none
+ * @ticker: the ticker
+ * @cpu: the CPU
+ *
+ * Context: may sleep. With cpus_read_lock() or in CPU hotplug.
+ * Return: 0 or -ENOMEM.
+ */
+int ticker_create_share(struct ticker *ticker, unsigned int cpu)
 {
 	struct ticker_cpu *share = xa_load(&ticker->shares, cpu);
 	int err;
@@ -327,91 +338,13 @@ void ticker_resume(struct ticker *ticker)
 	}
 }
 
-static int ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
-{
-	struct ticker *ticker = hlist_entry(node, struct ticker, cpuhp_node);
-	const struct ticker_config *config = &ticker->config;
-	struct ticker_cpu *share = ticker->any;
-	unsigned long flags;
-	bool arm;
-
-	raw_spin_lock_irqsave(&share->lock, flags);
-	arm = ticker_place_cpu_online(share, cpu);
-	raw_spin_unlock(&share->lock);
-	if (arm)
-		ticker_cpu_arm_here(share);
-	local_irq_restore(flags);
-
-	if (!config->enabled ||
-	    !ticker_has_cpu(config->cpus, ticker_cpu_list(ticker), cpu))
-		return 0;
-	/* An error would keep the CPU offline. */
-	if (ticker_create_share(ticker, cpu)) {
-		pr_warn("sched_tick: %s: no memory to tick on CPU %u\n",
-			ticker->name, cpu);
-		return 0;
-	}
-	share = xa_load(&ticker->shares, cpu);
-	raw_spin_lock_irq(&share->lock);
-	ticker_cpu_start(share);
-	if (!ticker->halted)
-		ticker_cpu_resume(share);
-	raw_spin_unlock_irq(&share->lock);
-	return 0;
-}
-
-static int ticker_cpu_down(unsigned int cpu, struct hlist_node *node)
-{
-	struct ticker *ticker = hlist_entry(node, struct ticker, cpuhp_node);
-	struct ticker_cpu *share = ticker->any;
-
-	raw_spin_lock_irq(&share->lock);
-	ticker_place_cpu_offline(share, cpu);
-	raw_spin_unlock_irq(&share->lock);
-
-	share = xa_load(&ticker->shares, cpu);
-	if (share) {
-		ticker_cpu_settle(share, true);
-		ticker_cpu_cancel(share);
-	}
-	return 0;
-}
-
 /**
- * ticker_add_hotplug() - have a ticker follow CPU hotplug
- * @ticker: the ticker
- *
- * Context: may sleep.
- * Return: 0 or a negative error code.
+ * ticker_shares_init() - prepare the files of percpu
  */
-int ticker_add_hotplug(struct ticker *ticker)
-{
-	return cpuhp_state_add_instance_nocalls(ticker_cpuhp_state,
-						&ticker->cpuhp_node);
-}
-
-/**
- * ticker_remove_hotplug() - undo ticker_add_hotplug()
- * @ticker: the ticker
- *
- * Context: may sleep; waits for CPU hotplug.
- */
-void ticker_remove_hotplug(struct ticker *ticker)
-{
-	cpuhp_state_remove_instance_nocalls(ticker_cpuhp_state,
-					    &ticker->cpuhp_node);
-}
-
-/**
- * ticker_shares_init() - prepare for the first ticker
- *
- * Return: 0 or a negative error code.
- */
-int ticker_shares_init(void)
+void ticker_shares_init(void)
 {
 	struct ticker_percpu_attr *file;
 	unsigned int cpu;
-	int state;
 
 	for_each_possible_cpu(cpu) {
 		file = per_cpu_ptr(&ticker_percpu_attr, cpu);
@@ -420,22 +353,6 @@ int ticker_shares_init(void)
 		file->attr.name = file->name;
 		file->attr.mode = 0444;
 	}
-
-	state = cpuhp_setup_state_multi(CPUHP_AP_ONLINE_DYN,
-					"sched_tick:online", ticker_cpu_up,
-					ticker_cpu_down);
-	if (state < 0)
-		return state;
-	ticker_cpuhp_state = state;
-	return 0;
-}
-
-/**
- * ticker_shares_exit() - undo ticker_shares_init() after the last ticker is released
- */
-void ticker_shares_exit(void)
-{
-	cpuhp_remove_multi_state(ticker_cpuhp_state);
 }
 
 /**

@@ -14,6 +14,8 @@ struct ticker_cpu *ticker_next_share(struct ticker *ticker,
 				     struct ticker_cpu *share);
 struct ticker_cpu *ticker_find_share(struct ticker *ticker,
 				     const struct attribute *attr);
+bool ticker_has_cpu(int cpus, const struct cpumask *list, unsigned int cpu);
+int ticker_create_share(struct ticker *ticker, unsigned int cpu);
 int ticker_create_shares(struct ticker *ticker, int cpus,
 			 const struct cpumask *list);
 void ticker_update_queue(struct ticker *ticker);
@@ -23,10 +25,7 @@ void ticker_resume(struct ticker *ticker);
 void ticker_settle(struct ticker *ticker, bool end);
 void ticker_start_timeline(struct ticker *ticker);
 
-int ticker_shares_init(void);
-void ticker_shares_exit(void);
-int ticker_add_hotplug(struct ticker *ticker);
-void ticker_remove_hotplug(struct ticker *ticker);
+void ticker_shares_init(void);
 
 void ticker_read_snapshot(struct ticker *ticker,
 			  struct ticker_snapshot *snapshot);

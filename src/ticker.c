@@ -13,6 +13,7 @@
 
 #include "compat.h"
 #include "event.h"
+#include "hotplug.h"
 #include "place.h"
 #include "shares.h"
 #include "ticker.h"
@@ -235,6 +236,7 @@ int ticker_init(const struct kobj_type *ktype)
 	ticker_ktype = ktype;
 	kref_init(&ticker_live);
 	ticker_place_init();
+	ticker_shares_init();
 
 	err = ticker_cpu_init();
 	if (err)
@@ -242,7 +244,7 @@ int ticker_init(const struct kobj_type *ktype)
 	err = ticker_event_init();
 	if (err)
 		goto err_cpu;
-	err = ticker_shares_init();
+	err = ticker_hotplug_init();
 	if (err)
 		goto err_event;
 
@@ -256,7 +258,7 @@ int ticker_init(const struct kobj_type *ktype)
 err_kset:
 	/* The kset exists if only its name could not be allocated. */
 	ticker_wait_released();
-	ticker_shares_exit();
+	ticker_hotplug_exit();
 err_event:
 	ticker_event_exit();
 err_cpu:
@@ -275,7 +277,7 @@ void ticker_exit(void)
 	kset_put(ticker_kset);
 	ticker_wait_released();
 
-	ticker_shares_exit();
+	ticker_hotplug_exit();
 	ticker_event_exit();
 	ticker_cpu_exit();
 	ticker_place_exit();

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What can be seen without running anything."""
+"""Static checks of all files."""
 
 import os
 import re
@@ -20,28 +20,34 @@ SHELL = [path for path in TEXTS if re.match(r"#!\s*/(usr/)?bin/(env )?(ba|da|bus
 
 
 def run(*command, **options):
-    """What a tool prints, and how it ends."""
+    """Run a tool; return its output and exit status."""
     return subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           check=False, **options)
 
 
 @pytest.mark.parametrize("path", MODULE + OTHERS, ids=lambda path: path.name)
 def test_checkpatch_strict(path):
-    """The kernel's own, strict. TRACE_EVENT() is laid out as in the kernel, which checkpatch does not know."""
+    """checkpatch --strict is silent. It does not know the layout of TRACE_EVENT() that the kernel uses."""
     ignored = ["--ignore", "OPEN_ENDED_LINE,PARENTHESIS_ALIGNMENT"] if path.name == "trace.h" else []
     done = run("perl", rootfs.kernel_scripts() / "checkpatch.pl", "--no-tree", "--strict", "--show-types", "--terse",
                "--no-summary", *ignored, "--file", path)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
+def test_files_are_short():
+    """No file of the module or of sched-tick has more than 500 lines."""
+    files = [*MODULE, *(TOP / "tools").glob("*.[ch]")]
+    assert not [path.name for path in files if len(path.read_text("utf-8").splitlines()) > 500]
+
+
 def test_kernel_doc():
-    """Every kernel-doc comment names what it describes."""
+    """kernel-doc has no warning."""
     done = run("perl", rootfs.kernel_scripts() / "kernel-doc", "-none", "-Werror", *MODULE)
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
 def test_coccinelle():
-    """The scripts of the kernel that need nothing but the file: no OCaml, and no patch mode only."""
+    """The kernel's coccinelle scripts report nothing, except those that need OCaml or have a patch mode only."""
     scripts = [path for path in sorted((rootfs.kernel_scripts() / "coccinelle").rglob("*.cocci"))
                if "virtual report" in path.read_text("utf-8") and "script:ocaml" not in path.read_text("utf-8")]
     assert len(scripts) > 50
@@ -58,14 +64,14 @@ def test_coccinelle():
 
 
 def test_cppcheck():
-    """It knows no kernel headers, so it can't expand the macros of attrs.c."""
+    """cppcheck reports nothing. Without the kernel's headers it cannot expand the macros of attrs.c."""
     done = run("cppcheck", "-q", "--enable=warning,performance,portability", "--error-exitcode=1",
                "--suppress=preprocessorErrorDirective:*/attrs.c", TOP / "src", TOP / "tools")
     assert done.returncode == 0 and not done.stdout, done.stdout
 
 
 def test_shellcheck():
-    """Every shell script in the tree."""
+    """shellcheck reports nothing for any shell script."""
     assert len(SHELL) >= 2
     # busybox sh is an ash: shellcheck knows that as dash, plus what busybox adds to it.
     for path in SHELL:
@@ -76,7 +82,7 @@ def test_shellcheck():
 @pytest.mark.parametrize("path", [path for path in TEXTS if re.fullmatch(r"\.[1-9]", path.suffix)],
                          ids=lambda path: path.name)
 def test_man_page(path):
-    """groff has nothing to say of it."""
+    """groff formats the page without a warning."""
     done = subprocess.run(["man", "--warnings", "--encoding=UTF-8", "--local-file", str(path)], text=True, check=False,
                           capture_output=True, env=os.environ | {"MANWIDTH": "80"})
     assert done.returncode == 0 and done.stdout and not done.stderr, done.stderr
@@ -99,13 +105,13 @@ def codespell(*paths):
 
 
 def test_codespell():
-    """All texts but the licence are free of typing errors and of words that have a plainer one."""
+    """No text except the licence has a typing error or a word that the dictionary replaces."""
     done = codespell(*[path for path in TEXTS if path not in (WORDS, TOP / "LICENSE")])
     assert done.returncode == 0, done.stdout
 
 
 def test_codespell_reports_the_words_of_the_dictionary(tmp_path):
-    """Each of them makes it fail, in a hidden file as well."""
+    """Each word of the dictionary makes the check fail, also in a hidden file."""
     assert len(REPLACED) > 30
     planted = tmp_path / ".planted"
     planted.write_text("".join(f"{word.capitalize()} is planted.\n" for word in REPLACED), "utf-8")
@@ -115,7 +121,7 @@ def test_codespell_reports_the_words_of_the_dictionary(tmp_path):
 
 
 def test_codespell_lets_pass(tmp_path):
-    """Names in which such a word is a part, and the uses that are exempt."""
+    """Names that contain such a word, and the exempt uses, pass."""
     passing = tmp_path / "passing"
     passing.write_text("bad-manual-page-folder, wakealarm, alarmtimer, alarm(10), a work item, turn off, turn it on, in turn\n", "utf-8")
     done = codespell(passing)
@@ -126,7 +132,7 @@ def test_codespell_lets_pass(tmp_path):
                                   or path.name in ("Makefile", "Kbuild", "dkms.conf", "init")],
                          ids=lambda path: str(path.relative_to(TOP)))
 def test_licence_is_named_first(path):
-    """SPDX on line 1, or on line 2 after an interpreter's name."""
+    """Each file has an SPDX line: line 1, or line 2 after an interpreter's name."""
     head = path.read_text("utf-8").splitlines()[:2]
     assert any("SPDX-License-Identifier: GPL-2.0-only" in line for line in head)
 

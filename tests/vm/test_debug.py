@@ -184,7 +184,7 @@ MUTANTS = {
     "runs_after_stop": ("memory", "tick.c", "\tif (!share->armed) {\n\t\traw_spin_unlock_irq(&share->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"UBSAN: array-index-out-of-bounds in .*place|BUG: KASAN: \S+ in __queue_work|"
                            r"not ok \d+ no count changes after a write of 0 to enabled"),
-    "keeps_an_offline_cpu": ("memory", "shares.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "\t\t;\n", "hotplug",
+    "keeps_an_offline_cpu": ("memory", "hotplug.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "\t\t;\n", "hotplug",
                              r"not ok \d+ hrtimer \d: an offline CPU has no periods"),
     "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",
                           "BUG: KASAN"),
