@@ -56,7 +56,7 @@ def test_coccinelle():
         options = re.search(r"^// Options: (.*)$", script.read_text("utf-8"), re.MULTILINE)
         done = run("spatch", "-D", "report", "--no-show-diff", "--very-quiet", "--cocci-file", script,
                    *(options.group(1).split() if options else []), "--dir", TOP / "src", "-I", TOP / "src")
-        # What spatch says of a script itself is not about us.
+        # Messages of spatch about a script itself are not about this module.
         said = [line for line in done.stdout.splitlines() if not line.startswith("warning: line ")]
         if done.returncode or said:
             found += [script.name, *said]
@@ -138,17 +138,17 @@ def test_licence_is_named_first(path):
 
 
 def test_one_version():
-    """The module says the version that DKMS files it under."""
+    """MODULE_VERSION is the version in dkms.conf."""
     assert f'MODULE_VERSION("{vm.version()}")' in (TOP / "src" / "main.c").read_text("ascii")
 
 
 def body(text, function):
-    """Of a C function."""
+    """Return the body of a C function."""
     return re.search(rf"^static int {function}\(.*?^\{{(.*?)^\}}", text, re.MULTILINE | re.DOTALL)[1]
 
 
 def test_fields_of_stat():
-    """Name and number of values of each: as docs/ABI lists them, as the module prints them, as the tool parses them."""
+    """Fields have the same names, order and numbers of values in docs/ABI, in the module and in the tool."""
     entry = (TOP / "docs" / "ABI" / "sysfs-kernel-sched_tick").read_text("utf-8").split("sched_tick/stat\n")[1].split("What:")[0]
     documented, following = [], 1
     for first, last, name in re.findall(r"^\t\t *(\d+)(?:-(\d+))?\t(\S+)$", entry, re.MULTILINE):

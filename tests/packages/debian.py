@@ -74,7 +74,7 @@ def built(name, version=None, release=None, target="deb"):
 
 
 def documents():
-    """What the package sched-tick has below /usr/share/doc/sched-tick, uncompressed."""
+    """The files of the package sched-tick below /usr/share/doc/sched-tick, uncompressed."""
     files = ["CHANGES.md", "README.md", "docs/glossary.md", "docs/install.md", "docs/subscribe.md", "docs/tracing.md"]
     return sorted([pathlib.Path(file).name for file in files] + [f"ABI/{path.name}" for path in (vm.TOP / "docs" / "ABI").iterdir()])
 

@@ -142,7 +142,7 @@ def test_documents_are_in_the_package():
 
 @pytest.mark.scope("test")
 def test_dpkg_buildpackage_in_a_clone():
-    """It builds the binary packages of `make deb` and leaves only ignored files; without an option it names that option."""
+    """dpkg-buildpackage builds the binary packages of `make deb` and leaves only ignored files; it names the option that it needs."""
     clone = debian.copied("clone/sched-tick")
     for old in clone.parent.glob("*.deb"):
         old.unlink()

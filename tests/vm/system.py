@@ -2,7 +2,7 @@
 """A booted Debian system with systemd, udev and an administrator's tools, on a disk of its own.
 
 The job is a tar archive on a second disk. A unit unpacks and runs it once the system is up, and prints
-the verdict as /init does in the small machine.
+the verdict, as /init does in a machine of vm.py.
 """
 
 import io

@@ -172,7 +172,7 @@ def test_wait_loses_no_tick(result):
 
 
 def test_wait_runs_a_command_per_tick(result):
-    """The command finds the counter and the number of ticks in its environment. Its status is passed on."""
+    """wait passes the counter and the number of ticks to the command, and returns its exit status."""
     ticks = [int(tick) for tick in re.findall(r"^tick (\d+) \+1$", result.report, re.MULTILINE)]
     assert len(ticks) == 3 and ticks == list(range(ticks[0], ticks[0] + 3)), result.explain()
     assert "command: status 0" in result.report
@@ -180,24 +180,24 @@ def test_wait_runs_a_command_per_tick(result):
 
 
 def test_wait_restores_notify(result):
-    """It does so also if it is killed."""
+    """The last wait that ends restores notify, also if it is killed."""
     assert re.findall(r"^notify: (\d) (.*)$", result.report, re.MULTILINE) == [
         ("0", "after they ended"), ("1", "while one waits"), ("0", "after it was killed")], result.explain()
 
 
 def test_wait_sleeps(result):
-    """100 s without a tick take no CPU time."""
+    """wait uses no CPU time in 100 s without a tick."""
     assert "asleep: 0 0" in result.report, result.explain()
 
 
 def test_wait_ends_with_its_ticker(result):
-    """The exit status is 3."""
+    """wait exits with status 3 if its ticker is removed."""
     assert "removed: status 3" in result.report, result.explain()
     assert "t: no such ticker" in result.report
 
 
 def test_check_finds_one_late_tick_once(result):
-    """A stall makes one check fail and not the next one; the whole life of the ticker still has it."""
+    """A stall makes one check fail and not the next one; `check --since-start` still fails."""
     found = re.findall(r"^c (\S+) (\d+) (\S+) (\S+)\ncheck: status (\d)$", result.report, re.MULTILINE)
     assert [(state, status) for state, _, _, _, status in found] == [("ok", "0"), ("late", "4"), ("ok", "0"), ("late", "4"),
                                                                      ("disabled", "0")], result.explain()
@@ -206,7 +206,7 @@ def test_check_finds_one_late_tick_once(result):
 
 
 def test_set_takes_what_show_prints(result):
-    """The settings of a ticker can be given to another one; and the kernel's words for the lowest values are accepted."""
+    """create takes the settings that show prints for another ticker; set takes the kernel's lowest values."""
     settings = "period=1500ms phase=250ms timer=wheel clock=boottime cpus=0 queue=normal notify=yes stall=2s enabled=yes"
     assert f"same settings: {settings} \n" in result.report, result.explain()
     assert "phase=none cpus=any stall=off \n" in result.report
@@ -214,14 +214,14 @@ def test_set_takes_what_show_prints(result):
 
 
 def between(result, begin, end):
-    """The output between two headings."""
+    """Return the output between two headings."""
     found = re.search(rf"^--- {begin}\n(.*?)^--- {end}\n", result.report, re.MULTILINE | re.DOTALL)
     assert found, result.explain()
     return found[1]
 
 
 def test_every_cpu(result):
-    """set cpus=all, then the number of CPUs in list and show, the table of show --percpu, and the series of export."""
+    """With cpus=all, list, show, show --percpu and export report the CPU and its counts."""
     text = between(result, "cpus", "refused")
     assert "set: status 0\n  cpus=all\n  queue=highpri\nCPUs: 0\ndefault 0\np 1\nCPUs: 1 (0)\n" in text, result.explain()
     heading, line = re.search(r"^( *CPU TICKS .*)\n(.*)$", text, re.MULTILINE).groups()
@@ -234,7 +234,7 @@ def test_every_cpu(result):
 
 
 def test_what_the_kernel_refuses(result):
-    """The reason is printed, and the exit status is 1; 2 if the tool refuses it."""
+    """A refused value of cpus or queue is reported with its reason; the exit status is 1, or 2 if the tool refuses it."""
     lines = between(result, "refused", "end").splitlines()
     expected = [
         "p: cpus = 4096: there is no such CPU (there are: 0)", "cpus=4096: status 1",
@@ -269,13 +269,13 @@ def test_counters_never_go_back(result):
 
 
 def test_a_full_disk_leaves_the_old_file(result):
-    """No other file is left."""
+    """An export to a full or a read-only file system fails and leaves the old file and no other."""
     assert "full: status 1, the old file is there" in result.report, result.explain()
     assert "read-only: status 1, the old file is there" in result.report, result.explain()
 
 
 def test_export_is_cheap(result):
-    """For 101 tickers it takes less than a tenth of the time of a shell script that reads less."""
+    """An export of 101 tickers takes less than a tenth of the time of a shell script that reads less."""
     spent = {name: float(end) - float(begin)
              for begin, end, name in re.findall(r"cost: (\S+) (\S+) (\S+)", result.report)}
     assert spent["sched-tick"] < spent["sh"] / 10, spent
