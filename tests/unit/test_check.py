@@ -54,7 +54,7 @@ def test_red_then_green(check, tree):
 
 
 def test_missed_periods(check, tree):
-    """Red, then green, too."""
+    """Missed periods exceed the threshold in the check that follows them, and not in the next one."""
     check()
     tick(tree, on_time=48, missed=2)
     assert check() == (4, found("missed", 48, 0, 0.04))
@@ -72,7 +72,7 @@ def test_when_it_waits(check, tree):
 
 @pytest.mark.parametrize("share,status", [("2%", 0), ("1.9%", 4)])
 def test_the_share_is_a_limit(check, tree, share, status):
-    """The share itself does not exceed it."""
+    """A share that equals the threshold does not exceed it."""
     check()
     tick(tree, on_time=49, late=1)
     assert check("--max-late", share)[0] == status
@@ -96,7 +96,7 @@ def state(tree):
 @pytest.mark.parametrize("content", [b"", b"x", b"\0" * 100, b"sched-tick check 1 first-boot 0\n", b"x" * 100000, None, "short", "long",
                                      "another boot", "other format", "link", "pipe", "unreadable", "other owner"])
 def test_foreign_content(check, tree, content):
-    """What is not a sample of this ticker, of this boot and this user counts as no sample, and is replaced."""
+    """A file that is not a sample of this ticker, this boot and this user counts as no sample, and is replaced."""
     check()
     path = state(tree)
     good = path.read_text("ascii")
@@ -129,7 +129,7 @@ def test_foreign_content(check, tree, content):
 
 
 def test_a_new_ticker_of_the_same_name(check, tree):
-    """Its counts start at zero, and its files are other ones: the earlier sample does not count."""
+    """The sample of a removed ticker does not count for a new ticker of the same name."""
     check()
     shutil.rmtree(sysfs(tree) / "tickers")
     (sysfs(tree) / "stat").rename(tree / "stat")
@@ -153,7 +153,7 @@ def test_state_directory(check, tree, tmp_path):
 
 
 def test_a_sample_that_can_not_be_kept(run, tree, no_sleep):
-    """The check works, and prints a warning."""
+    """If the sample cannot be kept, the check works and prints a warning."""
     (tree / "file").touch()
     for _ in range(2):
         done = run("check", "--state-dir", tree / "file" / "x", "default", more=no_sleep)
@@ -166,7 +166,7 @@ def test_a_sample_that_can_not_be_kept(run, tree, no_sleep):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
 def test_the_directory_of_a_user(tool, no_sleep):
-    """XDG_RUNTIME_DIR, or else HOME, or else none."""
+    """The sample of a user is below XDG_RUNTIME_DIR, or else HOME, or else it is not kept."""
     with tempfile.TemporaryDirectory() as name:
         top = pathlib.Path(name)
         top.chmod(0o755)
@@ -197,7 +197,7 @@ def test_a_ticker_named_check(run, tree, no_sleep):
 
 
 def test_a_worker_that_is_stuck(tool, tree):
-    """Periods pass between two samples, and no tick runs."""
+    """If periods pass between two samples and no tick runs, the ticker is stalled."""
     with subprocess.Popen([tool, "check", "--since-start", "--nagios", "--max-missed", "0%", "--threshold", "5us", "default"],
                           text=True, stdout=subprocess.PIPE, env={"SCHED_TICK_ROOT": str(tree)}) as checker:
         time.sleep(1)
@@ -221,7 +221,7 @@ def test_stuck_now_in_a_long_window(tool, tree, check):
 
 
 def test_a_disabled_ticker(check, tree):
-    """Nothing that it did exceeds a threshold."""
+    """A disabled ticker exceeds no threshold."""
     check()
     tick(tree, late=100, enabled=0)
     assert check() == (0, found("disabled", 100, 1, 0))
@@ -234,7 +234,7 @@ def nagios(done):
 
 
 def test_nagios(run, tree, no_sleep):
-    """One line on stdout with the reason, and the exit statuses of a plugin."""
+    """--nagios prints one line on stdout with the reason, and the exit status is that of a plugin."""
     run = functools.partial(run, more=no_sleep)
     assert nagios(run("check", "--nagios")) == (0, "SCHED_TICK OK - 3 tickers")
     tick(tree, on_time=47, late=3)
@@ -250,7 +250,7 @@ def test_nagios(run, tree, no_sleep):
 
 
 def test_quiet(run, tree):
-    """Nothing is printed."""
+    """--quiet prints nothing."""
     tick(tree, late=1000)
     assert run("check", "-q", "-s", "-w", "1ms") == (4, "", "")
     assert run("check", "--quiet", "-w", "1ms", "backup") == (0, "", "")

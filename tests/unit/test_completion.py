@@ -67,7 +67,7 @@ OFFERED = {
 
 @pytest.mark.parametrize("line", OFFERED)
 def test_bash(complete, line):
-    """Commands, options, columns, settings with their values, and names of tickers."""
+    """bash completes commands, options, columns, settings with their values, and names of tickers."""
     assert complete(line) == OFFERED[line]
 
 
@@ -100,7 +100,7 @@ TYPED = [("sched-tick wai\t", "wait"), ("--co\t", "--count"), (" 3 b\t", "backup
 
 @pytest.mark.parametrize("shell,setup", [(["bash", "--norc", "-i"], BASH), (["zsh", "-f"], ZSH)], ids=["bash", "zsh"])
 def test_at_a_prompt(tool, tree, shell, setup):
-    """The tab key ends the word that is begun."""
+    """The tab key completes a word."""
     child, terminal = pty.fork()
     if not child:
         os.environ.update(PATH=f"{tool.parent}:{os.environ['PATH']}", SCHED_TICK_ROOT=str(tree), TERM="dumb")

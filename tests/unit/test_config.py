@@ -115,7 +115,7 @@ def _apply(run, tree):
 
 @pytest.mark.parametrize("name", VALID)
 def test_valid(apply, name):
-    """Only the changes are printed."""
+    """A valid file is applied, and only the changes are printed."""
     content, lines = VALID[name]
     done = apply(content)
     assert (done.status, done.out.splitlines(), done.err) == (0, lines, "")
@@ -123,7 +123,7 @@ def test_valid(apply, name):
 
 @pytest.mark.parametrize("name", INVALID)
 def test_invalid(apply, tree, name):
-    """The whole file is ignored; the message has the line and the reason, and no control character."""
+    """An invalid file is ignored as a whole; the message has the line and the reason, and no control character."""
     content, line, why = INVALID[name]
     done = apply(content)
     assert (done.status, done.out) == (1, ""), done

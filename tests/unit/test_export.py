@@ -25,7 +25,7 @@ ALONE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"] if os.get
 
 
 def test_no_series_twice_and_no_timestamp(run):
-    """promtool does not check that."""
+    """No series appears twice or has a timestamp, which promtool does not check."""
     names = []
     for line in run("export", "--file", "-").out.splitlines():
         if not line.startswith("#"):
@@ -59,7 +59,7 @@ def series_of(text):
 
 
 def test_series_of_each_cpu(run):
-    """They are added to the series of the ticker, which stay what they are; each of these is the sum of the CPUs."""
+    """The series of each CPU add up to those of the ticker."""
     text = run("export", "--file", "-").out
     each = {name: value for name, value in series_of(text).items() if name.startswith("sched_tick_cpu_")}
     assert each == {f'sched_tick_cpu_{name}{{ticker="{LONG_NAME}",cpu="{cpu}"}}': value for name, cpu, value in [
@@ -73,7 +73,7 @@ def test_series_of_each_cpu(run):
 
 
 def test_no_series_of_cpus_without_cpus(run, tree):
-    """The metrics are exactly those of the tickers then, without a family that is empty."""
+    """Without percpu/, the metrics are those of the tickers alone, without an empty family."""
     before = run("export", "--file", "-").out
     shutil.rmtree(sysfs(tree) / "tickers" / LONG_NAME / "percpu")
     assert run("export", "--file", "-").out == before[:before.index("# HELP sched_tick_cpu_")]
@@ -81,7 +81,7 @@ def test_no_series_of_cpus_without_cpus(run, tree):
 
 @pytest.mark.parametrize("bucket,late", [(11, 0), (12, 0), (13, 1), (25, 1)])
 def test_late_ticks_of_a_cpu(run, tree, bucket, late):
-    """The buckets up to 10 ms are not late."""
+    """Ticks in the buckets up to 10 ms are not counted as late."""
     assert row({bucket: 1})[bucket] == 1
     put(sysfs(tree), percpu={3: {"counter": 1, "late": {bucket: 1}}})
     assert series_of(run("export", "--file", "-").out)['sched_tick_cpu_late_ticks_total{ticker="default",cpu="3"}'] == str(late)
@@ -119,7 +119,7 @@ def test_export_is_whole_or_not_at_all(run, tmp_path):
 
 
 def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
-    """10,000 reads while the file is written again and again."""
+    """10,000 reads see a complete file while it is written again and again."""
     path = tmp_path / "out" / "sched_tick.prom"
     path.parent.mkdir()
     environment = {"SCHED_TICK_ROOT": str(tree)}
@@ -140,7 +140,7 @@ def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
 
 
 def test_a_directory_that_can_not_be_written(tool, tree, tmp_path):
-    """Root without capabilities can't write to it either."""
+    """A directory that cannot be written to is an error, also for root without capabilities."""
     directory = tmp_path / "out"
     directory.mkdir()
     (directory / "x.prom").write_text("old\n", encoding="ascii")
@@ -155,7 +155,7 @@ def test_a_directory_that_can_not_be_written(tool, tree, tmp_path):
 
 
 def test_a_pipe_is_written_in_place(run, tmp_path):
-    """A file does not replace it."""
+    """A pipe is written to and not replaced."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     read = []
@@ -179,7 +179,7 @@ def test_a_device_is_written_in_place(run, tmp_path):
 
 
 def test_links_are_followed(run, tmp_path):
-    """To a file, to a file that does not exist yet, through another link, and to an open file without a path."""
+    """Links are followed: to a file, to a file that does not exist yet, through another link, and to an open file without a path."""
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "old").touch()
     links = {"absolute": tmp_path / "there" / "old", "relative": "there/new", "twice": "relative", "output": "/proc/self/fd/1"}
@@ -204,7 +204,7 @@ def test_links_without_an_end(run, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a link of another user")
 def test_a_link_of_another_user_is_not_followed(run, tmp_path):
-    """It could point to a file that only root may write. It is replaced."""
+    """A symbolic link of another user is replaced: it could point to a file that only root may write."""
     (tmp_path / "secret").write_text("secret", encoding="ascii")
     (tmp_path / "link").symlink_to("secret")
     os.chown(tmp_path / "link", 65534, 65534, follow_symlinks=False)
@@ -213,7 +213,7 @@ def test_a_link_of_another_user_is_not_followed(run, tmp_path):
 
 
 def test_a_directory_is_an_error(run, tmp_path):
-    """Also at the end of a link."""
+    """A directory is an error, also at the end of a link."""
     (tmp_path / "directory").mkdir()
     (tmp_path / "link").symlink_to("directory")
     for name in ("directory", "link"):
@@ -306,7 +306,7 @@ def test_others_change_nothing(export_beside, tree, place, user, program):
 
 
 def test_default_directories(run, tree):
-    """The first usable one is taken. Without one there is an error."""
+    """The first usable default directory is used; without one there is an error."""
     done = run("export", prefix=ALONE)
     assert done.status == 1 and "no directory of a textfile collector found" in done.err and "SCHED_TICK_COLLECTOR" in done.err
     default = tree / DEFAULT

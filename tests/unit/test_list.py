@@ -82,7 +82,7 @@ def test_a_narrow_terminal_is_enough(tool, tree, columns, command, figures):
 
 
 def test_no_value_yet(run, tree):
-    """Of a ticker that never ran, and of the maximum after a reset, there is no value: null in JSON, - elsewhere."""
+    """Figures of a ticker that never ran, and the maximum after a reset, are null in JSON and - elsewhere."""
     (never,) = json.loads(run("list", "--json", "-o", "+timer-mean,timer-p99,timer-max", "backup").out)["tickers"]
     assert [key for key, value in never.items() if value is None] == ["mean_ns", "p99_ns", "max_ns", "timer_mean_ns",
                                                                       "timer_p99_ns", "timer_max_ns"]
@@ -97,7 +97,7 @@ def test_no_value_yet(run, tree):
 
 
 def test_json_types(run, tree):
-    """They are those that sched-tick(8) documents."""
+    """JSON has the types that sched-tick(8) documents."""
     shown = json.loads(run("show", "--json", "backup").out)
     types = {"name": str, "period_ms": int, "phase_ms": int, "timer": str, "clock": str, "cpus": str, "queue": str, "notify": bool,
              "stall_ms": int, "enabled": bool, "cpus_effective": str, "cpus_number": int, "counter": int, "missed": int, "stalls": int, "bounds_ns": list,
@@ -136,7 +136,7 @@ def test_stat_of_other_versions(run, tree, edit, cpus):
 
 @pytest.mark.parametrize("line", ["", "1 1000", "{} x", "{} -1", "{} 18446744073709551616", "{} 1 x"])
 def test_stat_that_is_not_valid(run, tree, line):
-    """It is an error."""
+    """A stat in an unknown format is an error."""
     stat = sysfs(tree) / "stat"
     stat.write_text(line.format(stat.read_text("ascii").rsplit(" ", 1)[0]) + "\n", encoding="ascii")
     done = run("list")
@@ -144,7 +144,7 @@ def test_stat_that_is_not_valid(run, tree, line):
 
 
 def test_percpu_of_a_ticker_on_any_cpu(run, tree):
-    """There is no line; of a ticker that does not exist there is an error."""
+    """show --percpu prints no line for a ticker on any CPU, and an error for a ticker that does not exist."""
     assert run("show", "--percpu", "default").status == 0
     assert json.loads(run("show", "-pJ", "default").out) == {"cpus": []}
     assert run("show", "-prn", "default") == (0, "", "")
@@ -155,13 +155,13 @@ def test_percpu_of_a_ticker_on_any_cpu(run, tree):
 
 
 def test_cpus_are_in_the_order_of_their_numbers(run, tree):
-    """Not in that of their names."""
+    """CPUs are sorted by number, not by name."""
     put(sysfs(tree), percpu={cpu: {"counter": cpu} for cpu in (100, 2, 10, 1, 0, 20)})
     assert run("show", "-prno", "cpu,ticks", "default").out.splitlines() == [f"{cpu} {cpu}" for cpu in (0, 1, 2, 10, 20, 100)]
 
 
 def test_only_the_default_ticker(run, tree):
-    """A directory of named tickers may be missing."""
+    """The directory of named tickers may be missing."""
     shutil.rmtree(sysfs(tree) / "tickers")
     assert [each["name"] for each in json.loads(run("list", "--json").out)["tickers"]] == ["default"]
 
@@ -197,7 +197,7 @@ def test_watch_shows_the_interval(tool, tree):
 
 
 def test_output_that_can_not_be_written(tool, tree):
-    """It is an error."""
+    """A failed write to standard output is an error."""
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([tool, "list"], check=False, text=True, stdout=full, stderr=subprocess.PIPE,
                               env={"SCHED_TICK_ROOT": str(tree)})
@@ -205,7 +205,7 @@ def test_output_that_can_not_be_written(tool, tree):
 
 
 def test_a_name_that_begins_with_a_dash(run, tree):
-    """The units' commands do not read it as an option."""
+    """The units' commands do not read a name that begins with a dash as an option."""
     put(sysfs(tree) / "tickers" / "-n")
     units = sorted((TOP / "packaging" / "systemd").glob("*@.service"))
     assert units

@@ -71,6 +71,6 @@ def test_exit_statuses():
 
 
 def test_the_version():
-    """It is the one of dkms.conf, in every page."""
+    """Every page has the version of dkms.conf."""
     version = re.search(r'PACKAGE_VERSION="(.*)"', (TOP / "dkms.conf").read_text("ascii"))[1]
     assert all(f'"sched_tick {version}"' in path.read_text("utf-8") for path in PAGES)

@@ -36,7 +36,7 @@ def test_set(run, tree, setting, file, text):
                                        ["wait", "default"], ["watch"], ["export", "-f", "-"], ["delete", "x"]],
                          ids=" ".join)
 def test_no_module(run, tmp_path, arguments):
-    """Exit status 3, and a hint."""
+    """Without the module the exit status is 3, and a hint is printed."""
     done = run(*arguments, root=tmp_path / "empty")
     assert done.status == 3 and "sched_tick is not loaded" in done.err and not done.out
 
@@ -47,7 +47,7 @@ REFUSED = {"sys/module/module/parameters/sig_enforce": "Y\n",
 
 @pytest.mark.parametrize("path", REFUSED)
 def test_a_refused_module_is_explained(run, tmp_path, path):
-    """The module is built but not loaded, and the kernel loads only signed modules."""
+    """If the module is built but not loaded, and the kernel loads only signed modules, the message explains that."""
     module = tmp_path / "root" / "lib" / "modules" / os.uname().release / "updates" / "dkms" / "sched_tick.ko.xz"
     module.parent.mkdir(parents=True)
     module.touch()
@@ -77,7 +77,7 @@ def test_a_module_that_could_not_be_built_is_explained(run, tmp_path):
 
 @pytest.mark.parametrize("arguments", [["create", "x"], ["delete", "backup"]], ids=" ".join)
 def test_no_configfs(run, tree, arguments):
-    """Exit status 1, and a hint, also if the ticker exists."""
+    """Without configfs the exit status is 1, and a hint is printed, also if the ticker exists."""
     (tree / "sys" / "kernel" / "config" / "sched_tick").rmdir()
     done = run(*arguments)
     assert done.status == 1 and "mount -t configfs" in done.err and not done.out
@@ -86,7 +86,7 @@ def test_no_configfs(run, tree, arguments):
 @pytest.mark.parametrize("arguments", [["list", "x"], ["show", "x"], ["set", "x", "cpus=any"], ["wait", "x"], ["check", "x"],
                                        ["delete", "x"]], ids=" ".join)
 def test_no_ticker(run, arguments):
-    """Exit status 3, and its name."""
+    """If there is no such ticker the exit status is 3, and the message names it."""
     done = run(*arguments)
     assert done.status == 3 and "x: no such ticker" in done.err and not done.out
 
@@ -118,7 +118,7 @@ REASONS = [
 
 @pytest.mark.parametrize("setting,file,error,text", REASONS, ids=[f"{setting[:12]} {error}" for setting, _, error, _ in REASONS])
 def test_a_refused_value_is_explained(tool, tree, shim, setting, file, error, text):
-    """The message depends on the setting, and names what the kernel has."""
+    """The message about a refused value depends on the setting, and names what the kernel has."""
     path = tree / "sys" / "module" / "sched_tick" / "parameters" / "max_rate"
     path.parent.mkdir()
     path.write_text("777\n", encoding="ascii")
@@ -146,7 +146,7 @@ phase = 1h
 
 
 def test_apply_changes_what_differs(run, tree):
-    """It prints what it changes. Files of other names are ignored."""
+    """apply prints what it changes, and ignores files of other names."""
     directory = tree / "etc" / "sched-tick.d"
     directory.mkdir(parents=True)
     (directory / "10-a.conf").write_text(CONFIG, encoding="ascii")

@@ -102,7 +102,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("arguments,message", ERRORS, ids=[arguments for arguments, _ in ERRORS])
 def test_usage_error(run, tree, arguments, message):
-    """Exit status 2 and one line; nothing is written."""
+    """A usage error prints one line, exits with status 2 and writes nothing."""
     before = contents(tree)
     assert run(*arguments.split(" ")) == (2, "", f"sched-tick: {message}\n")
     assert before == contents(tree)
@@ -110,7 +110,7 @@ def test_usage_error(run, tree, arguments, message):
 
 @pytest.mark.parametrize("arguments", [("show", "two words"), ("create", "two words"), ("",)], ids=str)
 def test_words_with_blanks(run, arguments):
-    """They are named as a whole."""
+    """A word with blanks is named as a whole."""
     done = run(*arguments)
     assert done.status == 2 and f"'{arguments[-1]}'" in done.err
 
@@ -135,7 +135,7 @@ def test_help(run, command):
 
 @pytest.mark.parametrize("arguments", [["--version"], ["-V"], *([command, "--version"] for command in COMMANDS)], ids=" ".join)
 def test_version(run, arguments):
-    """Alone and after each command."""
+    """--version works alone and after each command."""
     version = re.search(r'PACKAGE_VERSION="(.*)"', (TOP / "dkms.conf").read_text("ascii"))[1]
     assert run(*arguments) == (0, f"sched-tick {version}\n", "")
 

@@ -69,14 +69,14 @@ def end(waiter, number=signal.SIGKILL):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_killed_waiter_restores_notify(waiters, tree, number):
-    """Whatever the signal is."""
+    """notify is restored, whatever signal kills the waiter."""
     waiter, _ = waiters()
     end(waiter, number)
     until(lambda: notify(tree) == "0" and not holders(tree))
 
 
 def test_the_last_waiter_restores_notify(waiters, tree):
-    """The first one that ends does not; and a value that was set before stays."""
+    """The last waiter that ends restores notify, not the first one; a value that was set before stays."""
     first, _ = waiters()
     second, _ = waiters()
     end(first)
@@ -93,7 +93,7 @@ def test_the_last_waiter_restores_notify(waiters, tree):
 
 
 def test_a_waiter_that_ends_restores_notify(tool, tree, shim):
-    """It does so before it exits, also without its guard. Its command inherits neither lock nor pipe."""
+    """A waiter restores notify before it exits, also without its guard. Its command inherits neither lock nor pipe."""
     with subprocess.Popen([tool, "wait", "-c", "5", "default", "--", "sh", "-c", "ls -l /proc/$$/fd"], text=True,
                           stdout=subprocess.PIPE, env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
         until(lambda: notify(tree) == "1")
@@ -124,7 +124,7 @@ def test_the_next_waiter_restores_notify(waiters, tree):
 
 
 def test_changes_of_others_stay(waiters, tree):
-    """Root cleared notify; the ticker was removed."""
+    """A waiter that ends does not set notify again after root cleared it, and creates no file after the ticker was removed."""
     directory = sysfs(tree)
     waiter, _ = waiters()
     (directory / "notify").write_text("0\n", encoding="ascii")
@@ -142,7 +142,7 @@ POWERLESS = ["setpriv", "--bounding-set=-all"] if os.geteuid() == 0 else []
 
 
 def test_a_waiter_that_may_not_write_notify(waiters, tree):
-    """It waits if notify is set, and reads the counter every second."""
+    """Without permission to write notify, wait works while notify is set, and reads the counter every second."""
     directory = sysfs(tree)
     (directory / "notify").write_text("1\n", encoding="ascii")
     (directory / "notify").chmod(0o444)
@@ -155,7 +155,7 @@ def test_a_waiter_that_may_not_write_notify(waiters, tree):
 
 
 def test_a_waiter_without_a_place_for_its_lock(tool, tree):
-    """It works, and prints that notify stays set."""
+    """Without a place for its lock, wait works and reports that notify stays set."""
     directory = sysfs(tree)
     (tree / "run").rmdir()
     with subprocess.Popen([tool, "wait", "default"], text=True, stderr=subprocess.PIPE,
@@ -174,7 +174,7 @@ STATUSES = {"true": (0, ""), "exit 7": (7, "exit status 7"), "kill -TERM $$": (1
 
 @pytest.mark.parametrize("script", STATUSES)
 def test_the_status_of_the_command(tool, tree, shim, script):
-    """It is passed on, 128 plus the signal if the command was killed. The first command that fails ends the loop."""
+    """The status of the command is passed on, 128 plus the signal if it was killed. The first command that fails ends the loop."""
     (sysfs(tree) / "counter").write_text("86400\n", encoding="ascii")
     with subprocess.Popen([tool, "wait", "-c", "3", "default", "--", "sh", "-c", f"echo run; {script}"], text=True, stderr=subprocess.PIPE,
                           stdout=subprocess.PIPE, env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
@@ -188,7 +188,7 @@ def test_the_status_of_the_command(tool, tree, shim, script):
 
 @pytest.mark.parametrize("command,status", [("/nonexistent", 127), ("/etc/passwd", 126)])
 def test_a_command_that_can_not_be_run(tool, tree, shim, command, status):
-    """The statuses are those of env(1)."""
+    """If the command cannot be run, the exit status is that of env(1)."""
     with subprocess.Popen([tool, "wait", "default", "--", command], text=True, stderr=subprocess.PIPE,
                           env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
         until(lambda: notify(tree) == "1")
