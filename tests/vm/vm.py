@@ -26,6 +26,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = TOP / "build"
 
 # races: two CPUs that run in parallel. The clock is the host's, so times must not be asserted.
+# races-4: the same with four CPUs, for tickers on several CPUs.
 # sleep: one CPU and a clock that goes on while the machine is suspended. With two CPUs, 3 of 25
 # boots did not return from a suspend under QEMU 7.2, without a message in the log; with one, 0 of 24.
 # virtual: one instruction is one nanosecond and idle time is skipped, the same on every machine.
