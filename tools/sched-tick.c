@@ -60,7 +60,7 @@ static const struct command {
 	  JSON_HELP
 	  NOHEADINGS_HELP
 	  OUTPUT_HELP
-	  " -p, --percpu             print a table of the CPUs that it has run on\n"
+	  " -p, --percpu             print a table of the CPUs that the ticker has run on\n"
 	  RAW_HELP
 	  "     --settings           print only the settings, as 'set' and 'create' take them\n", "", &cpus },
 	{ "create", command_create, "NAME [KEY=VALUE...]",
