@@ -128,7 +128,7 @@ static int ticker_show_stat_lateness(char *buf, int at,
 	at += sysfs_emit_at(buf, at, " %llu %llu %llu ", lateness->last_ns,
 			    lateness->max_ns, lateness->sum_ns);
 	at += ticker_show_histogram(buf, at, lateness->histogram);
-	/* Without the line feed, for more follows. */
+	/* Drop the line feed: more fields follow. */
 	return at - 1 - start;
 }
 

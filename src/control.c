@@ -132,7 +132,7 @@ int ticker_set_stall_ms(struct ticker *ticker, int value)
 	return ticker_set_continuing(ticker, &ticker->config.stall_ms, value);
 }
 
-/* Refuse subscribers, or fail if there is one; no tick runs on the new terms yet. */
+/* Refuse subscribers, or fail if there is one; no tick has run with the new settings yet. */
 static int ticker_refuse_subscribers(struct ticker *ticker)
 {
 	int err = -EBUSY;
@@ -194,7 +194,7 @@ int ticker_set_notify(struct ticker *ticker, int value)
 	return 0;
 }
 
-/* Clears what does not count up; @value is 1. */
+/* Clear the last and the largest lateness; @value is 1. */
 int ticker_reset_lateness(struct ticker *ticker, int value)
 {
 	struct ticker_cpu *share = NULL;

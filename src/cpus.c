@@ -66,8 +66,8 @@ ssize_t ticker_cpus_show_effective(struct ticker *ticker, char *buf)
 }
 
 /*
- * Kernels differ in what else they take in a list: spaces, "N", "all", strides.
- * Here it is numbers and ranges of CPUs that exist.
+ * Kernels accept different lists (spaces, "N", "all", strides). Accept only numbers
+ * and ranges of CPUs that exist.
  */
 static int ticker_cpus_parse_list(const char *buf, struct cpumask *list)
 {
@@ -102,7 +102,7 @@ int ticker_cpus_store(struct ticker *ticker, const char *buf, size_t count)
 	cpumask_var_t list;
 	int err = 0;
 
-	/* sysfs cuts longer text. */
+	/* sysfs truncates longer text to a page. */
 	if (count >= PAGE_SIZE)
 		return -EINVAL;
 	if (!zalloc_cpumask_var(&list, GFP_KERNEL))

@@ -2,8 +2,11 @@
 /*
  * CPU hotplug: start and stop shares as their CPUs come and go.
  *
- * It runs under the write lock of cpus_read_lock(), under which settings change.
+ * The callbacks run under the write side of the lock that cpus_read_lock() takes;
+ * settings change under the read side.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cpuhotplug.h>
 #include <linux/printk.h>
 #include <linux/xarray.h>
@@ -36,8 +39,7 @@ static int ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
 		return 0;
 	/* An error would keep the CPU offline. */
 	if (ticker_create_share(ticker, cpu)) {
-		pr_warn("sched_tick: %s: no memory to tick on CPU %u\n",
-			ticker->name, cpu);
+		pr_warn("%s: no memory to tick on CPU %u\n", ticker->name, cpu);
 		return 0;
 	}
 	share = xa_load(&ticker->shares, cpu);

@@ -10,7 +10,7 @@
 
 #include "timeline.h"
 
-/* Exported for nobody, so it is here once more. */
+/* sched_tick.ko does not export these functions: build a copy. */
 #include "lateness.c"
 
 #define MS	1000000ULL
@@ -54,11 +54,11 @@ static void starts_at_the_phase(struct kunit *test)
 	static const struct {
 		u64 period_ns, phase_ns, now_ns, due_ns;
 	} cases[] = {
-		{ SECOND, 0, 0, SECOND },		/* the one that is now is over */
+		{ SECOND, 0, 0, SECOND },		/* a deadline that is now has passed */
 		{ SECOND, 0, 1, SECOND },
 		{ SECOND, 0, SECOND - 1, SECOND },
 		{ SECOND, 0, SECOND, 2 * SECOND },
-		{ SECOND, 300 * MS, 0, 300 * MS },	/* before the first of all */
+		{ SECOND, 300 * MS, 0, 300 * MS },	/* before the first deadline */
 		{ SECOND, 300 * MS, 300 * MS - 1, 300 * MS },
 		{ SECOND, 300 * MS, 300 * MS, 1300 * MS },
 		{ SECOND, 999 * MS, 5 * SECOND, 5999 * MS },
@@ -119,7 +119,7 @@ static void counting_missed_keeps_first_due(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, 7 * MS + 6), 0);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, 7 * MS);
 	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, MS);
-	/* A clock that is set back in between takes nothing back. */
+	/* Setting the clock back does not change the count. */
 	KUNIT_EXPECT_EQ(test, ticker_timeline_count_missed(&timeline, 3 * MS), 0);
 	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, 9 * MS), 2);
 	KUNIT_EXPECT_EQ(test, timeline.first_due_ns, timeline.due_ns);
@@ -143,13 +143,13 @@ static void clock_set_back_is_followed(struct kunit *test)
 
 	ticker_timeline_start(&timeline, DAY, three, EPOCH + three + 1);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
-	/* Not so far that a deadline comes again. */
+	/* The step ends after the previous deadline: nothing moves. */
 	ticker_timeline_rewind(&timeline, EPOCH + three);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + DAY + three);
-	/* A second before: it does. */
+	/* The step ends a second before that deadline: it is due again. */
 	ticker_timeline_rewind(&timeline, EPOCH + three - SECOND);
 	KUNIT_EXPECT_EQ(test, timeline.due_ns, EPOCH + three);
-	/* By years; on the same grid. */
+	/* A step back by years keeps the phase. */
 	ticker_timeline_rewind(&timeline, EPOCH - 30 * YEAR);
 	KUNIT_EXPECT_GT(test, timeline.due_ns, EPOCH - 30 * YEAR);
 	KUNIT_EXPECT_LE(test, timeline.due_ns, EPOCH - 30 * YEAR + DAY);
@@ -169,7 +169,7 @@ static void without_a_step_elapsed_time_is_lateness(struct kunit *test)
 		{ 7, 0, 0, HOUR },
 		{ 5 * SECOND, 0, 0, HOUR },
 		{ 5 * SECOND, 0, HOUR + SECOND, HOUR },		/* the timer was late */
-		/* Slewed, or set back, and then it is reached later. */
+		/* The clock was slewed or set back: the deadline is reached later. */
 		{ 5 * SECOND, (s64)MS - 1, HOUR + 1, HOUR - MS + 1 },
 		{ 5 * SECOND, -(s64)MS, HOUR + MS, HOUR + MS },
 		{ 5 * SECOND, -(s64)(3 * SECOND), 0, HOUR + 3 * SECOND },
@@ -200,10 +200,10 @@ static void a_step_is_no_lateness(struct kunit *test)
 		/* The timer fired at the step, and the tick ran 9 ns later. */
 		{ HOUR / 2, DAY, HOUR / 2 - 9, HOUR / 2 - 9 },
 		{ HOUR / 2, 200 * YEAR, HOUR / 2 - 9, HOUR / 2 - 9 },
-		/* On the wheel nobody knows when: now. */
+		/* The time of the step is unknown (timer wheel): use now. */
 		{ HOUR / 2, DAY, 0, HOUR / 2 },
 		{ HOUR / 2, HOUR / 2 + MS, 0, HOUR / 2 },
-		/* It was due by then without the step, too. */
+		/* The deadline had passed without the step, too. */
 		{ HOUR + SECOND, DAY, 0, HOUR },
 		{ HOUR + SECOND, DAY, HOUR / 2, HOUR / 2 },
 		{ HOUR + SECOND, DAY, HOUR + 9, HOUR },
@@ -233,7 +233,7 @@ static void longest_period_after_decades(struct kunit *test)
 				ticker_timeline_advance(&timeline,
 							now + i * LONGEST + 5 * MS));
 	}
-	/* 2^63 ns are 292 years: what ktime_t holds, and so must this. */
+	/* 2^63 ns are 292 years, the range of ktime_t. */
 	KUNIT_EXPECT_EQ(test, ticker_timeline_advance(&timeline, S64_MAX),
 			(S64_MAX - 60 * YEAR - 1000 * LONGEST) / LONGEST);
 }

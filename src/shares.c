@@ -301,7 +301,7 @@ int ticker_halt(struct ticker *ticker)
 	return 0;
 }
 
-/* A tick's number counts the ticks of all shares, unless several of them tick. */
+/* Number a tick by the ticks of all shares; by those of its own if several tick. */
 static void ticker_update_base(struct ticker *ticker)
 {
 	struct ticker_cpu *share = NULL, *only = NULL;

@@ -3,7 +3,8 @@
  * The watchdog: an hrtimer that detects a stall while it lasts.
  *
  * It is armed with the tick and fires on the CPU that the tick waits for. The
- * ticker's timer cannot be used for it, because that timer may be what is late.
+ * timer that queues the tick cannot be used for it: it may still run when the tick
+ * would have to arm it.
  */
 #include <linux/smp.h>
 

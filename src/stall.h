@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lateness of a tick, and whether it is a stall; inline, for each tick asks.
+ * Lateness of a tick, and whether it is a stall; inline, because each tick checks it.
  */
 #ifndef SCHED_TICK_STALL_H
 #define SCHED_TICK_STALL_H

@@ -195,7 +195,7 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	return HRTIMER_RESTART;
 }
 
-/* Not inline: the tick that nobody asks about keeps its registers and stack. */
+/* Not inline, so that a tick without observers needs no stack for @info. */
 static noinline void ticker_cpu_report(struct ticker_cpu *share, u64 deadline_ns,
 				       u64 now_ns, u64 missed, u64 lateness_ns,
 				       unsigned int what)

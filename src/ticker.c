@@ -64,7 +64,7 @@ static void ticker_free(struct ticker *ticker)
  * @kobj: the kobject
  *
  * ticker_destroy() has stopped the work items before. Flushing them again here
- * keeps a use after free from following an error there.
+ * prevents a use after free if ticker_destroy() has a bug.
  *
  * Context: may sleep. Never from the tick, which holds no reference.
  */
@@ -79,7 +79,7 @@ void ticker_release(struct kobject *kobj)
 	kref_put(&ticker_live, ticker_complete_release);
 }
 
-/* A ticker without an object. */
+/* Allocate a ticker; its kobject is not initialized yet. */
 static struct ticker *ticker_alloc(const char *name,
 				   const struct ticker_config *config)
 {
@@ -130,11 +130,11 @@ struct ticker *ticker_create(const char *name, const char *dirname,
 	ticker_kobject_init(&ticker->kobj, ticker_ktype);
 	ticker->kobj.kset = ticker_kset;
 
-	/* Before its files exist, because a write may name a CPU at once. */
+	/* Before the files exist, because a write may choose CPUs at once. */
 	err = ticker_add_hotplug(ticker);
 	if (err)
 		goto err_put;
-	/* Whoever writes to its files at once waits until it is complete. */
+	/* A write to a new file waits until the ticker is complete. */
 	mutex_lock(&ticker->control);
 	err = kobject_add(&ticker->kobj, parent, "%s", dirname);
 	if (!err) {

@@ -26,8 +26,8 @@
  * @armed: the work item may run a tick and arm the timers again; false while the
  *	ticker is halted; under @lock
  * @stalled: the overdue tick is in @counts.stalls; under @lock
- * @timer_restarts: @timer restarts itself at each deadline, and only it touches
- *	itself; otherwise each tick arms it. Changed while the ticker is halted.
+ * @timer_restarts: @timer restarts itself at each deadline, and nothing else
+ *	arms it; otherwise each tick arms it. Changed while the ticker is halted.
  * @timer_suffices: @timer_restarts, and a tick has nothing else to arm or record.
  *	Changed while the ticker is halted.
  * @running: a tick runs, its subscribers included; set under @lock, see
@@ -43,7 +43,7 @@
  *	a tick has used it. Atomic, so that the timer takes no lock.
  * @stall_cpu: CPU of the last stall; under @lock
  * @stall_late_ns: lateness of the tick that ended the last stall, in ns; under @lock
- * @counts: what happened; under @lock
+ * @counts: counts of this share; under @lock
  * @work: the tick
  * @timer: queues @work at the deadline
  * @watchdog: detects a stall while it lasts; used if stall_ms is not 0
