@@ -122,7 +122,6 @@ static unsigned int ticker_event_report(struct ticker *ticker)
 	struct ticker_reported now = {
 		.enabled = READ_ONCE(ticker->config.enabled),
 	};
-	struct ticker_cpu *last = READ_ONCE(ticker->event->stalled);
 	struct ticker_cpu *share = NULL;
 	u64 late_ns = 0;
 	int cpu = -1;
@@ -135,10 +134,14 @@ static unsigned int ticker_event_report(struct ticker *ticker)
 		raw_spin_lock_irq(&share->lock);
 		now.stalls += (u32)share->counts.stalls;
 		now.stalled |= share->stalled;
-		if (share == last) {
-			cpu = share->stall_cpu;
-			late_ns = share->stall_late_ns;
-		}
+		raw_spin_unlock_irq(&share->lock);
+	}
+	/* After the sum: a stall that is in it has set the share before. */
+	share = READ_ONCE(ticker->event->stalled);
+	if (share) {
+		raw_spin_lock_irq(&share->lock);
+		cpu = share->stall_cpu;
+		late_ns = share->stall_late_ns;
 		raw_spin_unlock_irq(&share->lock);
 	}
 	return ticker_event_send_changes(ticker, &now, cpu, late_ns);

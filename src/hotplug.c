@@ -44,9 +44,12 @@ static int ticker_cpu_up(unsigned int cpu, struct hlist_node *node)
 	}
 	share = xa_load(&ticker->shares, cpu);
 	raw_spin_lock_irq(&share->lock);
-	ticker_cpu_start(share);
-	if (!ticker->halted)
-		ticker_cpu_resume(share);
+	/* A write may have started it while the CPU was only partly online. */
+	if (!share->active) {
+		ticker_cpu_start(share);
+		if (!ticker->halted)
+			ticker_cpu_resume(share);
+	}
 	raw_spin_unlock_irq(&share->lock);
 	return 0;
 }

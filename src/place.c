@@ -116,9 +116,15 @@ void ticker_place_forget(struct ticker_cpu *share)
  */
 bool ticker_place_is_housekeeping(unsigned int cpu)
 {
-	return housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
-	       housekeeping_test_cpu(cpu, HK_TYPE_TIMER) &&
-	       housekeeping_test_cpu(cpu, HK_TYPE_WQ);
+	bool housekeeping;
+
+	/* Newer kernels replace the mask of domains when a cpuset changes. */
+	rcu_read_lock();
+	housekeeping = housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) &&
+		       housekeeping_test_cpu(cpu, HK_TYPE_TIMER) &&
+		       housekeeping_test_cpu(cpu, HK_TYPE_WQ);
+	rcu_read_unlock();
+	return housekeeping;
 }
 
 /* The housekeeping CPU with the fewest unbound shares; this CPU among equals. */

@@ -304,17 +304,19 @@ int ticker_halt(struct ticker *ticker)
 /* Number a tick by the ticks of all shares; by those of its own if several tick. */
 static void ticker_update_base(struct ticker *ticker)
 {
-	struct ticker_cpu *share = NULL, *only = NULL;
+	const struct cpumask *list = ticker_cpu_list(ticker);
+	struct ticker_cpu *share = NULL;
+	int cpus = ticker->config.cpus;
 	u64 counter = 0;
+	bool ticks;
 
-	if (ticker->config.cpus == TICKER_CPUS_ANY)
-		only = ticker->any;
-	else if (!ticker_is_several(ticker->config.cpus, ticker_cpu_list(ticker)))
-		only = xa_load(&ticker->shares,
-			       cpumask_first(ticker_cpu_list(ticker)));
-	while ((share = ticker_next_share(ticker, share)))
-		if (only && share != only)
+	while ((share = ticker_next_share(ticker, share))) {
+		ticks = ticker_cpu_is_bound(share) ?
+			ticker_has_cpu(cpus, list, share->cpu) :
+			cpus == TICKER_CPUS_ANY;
+		if (!ticks && !ticker_is_several(cpus, list))
 			counter += share->counts.counter;
+	}
 	ticker->counter_base = counter;
 }
 

@@ -110,7 +110,8 @@ static struct ticker *ticker_alloc(const char *name,
  * @name: name in tracepoints and the log, at most TICKER_NAME_LEN bytes
  * @dirname: name of its directory
  * @parent: parent of its directory
- * @config: its settings, each in range; @cpus is not TICKER_CPUS_LIST
+ * @config: its settings, each in range; @cpus is TICKER_CPUS_ANY, and @queue not
+ *	TICKER_QUEUE_BH, because subscribers are not refused
  *
  * Context: may sleep.
  * Return: the ticker, to be removed by ticker_destroy(), or an ERR_PTR().

@@ -122,11 +122,13 @@ void ticker_cpu_start(struct ticker_cpu *share)
 {
 	struct ticker *ticker = share->ticker;
 	clockid_t clock_id = ticker_clock_ids[ticker->config.clock];
+	struct ticker_instant now = ticker_read_clocks(ticker);
 
 	lockdep_assert_held(&share->lock);
 
 	share->timeline = ticker->timeline;
-	ticker_timeline_skip(&share->timeline, ticker_read_clock(ticker));
+	ticker_timeline_skip(&share->timeline, now.ns);
+	share->clock_offset_ns = now.ns - now.mono_ns;
 	atomic64_set(&share->timer_fired_ns, 0);
 	hrtimer_setup(&share->timer, ticker_timer_fn, clock_id,
 		      HRTIMER_MODE_ABS_HARD);
