@@ -75,6 +75,7 @@ int ticker_add_subscriber(struct ticker *ticker,
 	spin_lock(&ticker->lock);
 	if (!ticker->refuses_subscribers) {
 		list_add_tail(&subscriber->node, &ticker->subscribers);
+		ticker->subscriber_count++;
 		err = 0;
 	}
 	spin_unlock(&ticker->lock);
@@ -101,6 +102,7 @@ void ticker_remove_subscriber(struct ticker *ticker,
 {
 	spin_lock(&ticker->lock);
 	list_del(&subscriber->node);
+	ticker->subscriber_count--;
 	spin_unlock(&ticker->lock);
 	wait_var_event(&ticker->called,
 		       ticker_load_called(ticker) != subscriber);

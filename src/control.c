@@ -138,7 +138,7 @@ static int ticker_refuse_subscribers(struct ticker *ticker)
 	int err = -EBUSY;
 
 	spin_lock(&ticker->lock);
-	if (list_empty(&ticker->subscribers)) {
+	if (!ticker->subscriber_count) {
 		ticker->refuses_subscribers = true;
 		err = 0;
 	}

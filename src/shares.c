@@ -151,7 +151,7 @@ struct ticker_cpu *ticker_find_share(struct ticker *ticker,
  * @cpu: the CPU
  *
  * Context: may sleep. With cpus_read_lock() or in CPU hotplug.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative error code.
  */
 int ticker_create_share(struct ticker *ticker, unsigned int cpu)
 {
@@ -181,7 +181,7 @@ int ticker_create_share(struct ticker *ticker, unsigned int cpu)
  * released.
  *
  * Context: may sleep. Under @control and cpus_read_lock().
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative error code.
  */
 int ticker_create_shares(struct ticker *ticker, int cpus,
 			 const struct cpumask *list)

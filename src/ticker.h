@@ -133,9 +133,11 @@ struct ticker_snapshot {
  *	CPU hotplug, and stays until the ticker is released.
  * @counter_base: ticks of its shares that are not active; 0 if several are active.
  *	Changed only while halted.
- * @lock: protects @subscribers, @refuses_subscribers and @cpu_list
+ * @lock: protects @subscribers, @subscriber_count, @refuses_subscribers and
+ *	@cpu_list
  * @refuses_subscribers: its ticks run on several CPUs, or cannot sleep
  * @subscribers: subscribers that a tick calls
+ * @subscriber_count: number of subscribers; the list may hold a cursor as well
  * @called: subscriber whose callback runs
  * @event: state of its reports to userspace
  * @cpuhp_node: link to CPU hotplug
@@ -160,6 +162,7 @@ struct ticker {
 
 	spinlock_t lock;	/* lists; nested in nothing */
 	struct list_head subscribers;
+	unsigned int subscriber_count;
 	struct sched_tick_subscriber *called;
 
 	struct ticker_event *event;

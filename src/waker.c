@@ -51,12 +51,15 @@ void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker)
 	u64 again_ns = atomic64_read(&waker->again_ns);
 	u64 now_ns = ktime_get_ns();
 
-	if (now_ns >= again_ns) {
+	/* Ticks of several CPUs come at once: one of them wakes. */
+	if (now_ns >= again_ns &&
+	    atomic64_cmpxchg(&waker->again_ns, again_ns,
+			     now_ns + TICKER_WAKER_PAUSE_MAX_NS) == again_ns) {
 		ticker_waker_wake_now(waker, now_ns);
 		return;
 	}
 	atomic_set(&waker->deferred, 1);
-	ticker_waker_defer(event, again_ns - now_ns);
+	ticker_waker_defer(event, now_ns < again_ns ? again_ns - now_ns : 0);
 }
 
 static void ticker_waker_work_fn(struct work_struct *work)
