@@ -482,3 +482,94 @@ static void run_isolated_cpus(void)
 const struct ktest test_isolated_cpus = {
 	"isolated_cpus", run_isolated_cpus, .timeout_s = 300, .needs_vm = true
 };
+
+/* A subscriber follows a ticker from any CPU to one that has no share yet, but not to several. */
+static void run_cpus_subscribed(void)
+{
+	int cpu = cpu_count() - 1;
+	uint64_t calls;
+	char text[64];
+
+	if (cpu < 1) {
+		skip("cpus_subscribed", "this machine has one CPU");
+		return;
+	}
+	require(!module_load("enabled=0") && !ticker_make("t"), "the module loads and mkdir creates a ticker");
+	ticker_choose("t");
+	ticker_set_number("period_ms", PERIOD_MS);
+	ticker_set("enabled", "1");
+	require(!helper_load("tick_subscriber", "ticker=t"), "tick_subscriber subscribes");
+	require(wait_for_counter(50, 20 * NSEC_PER_SEC), "the ticker ticks on any CPU");
+	check(ticker_write("cpus", "all") == EBUSY, "several CPUs under a subscriber fail with EBUSY");
+	ticker_text("queue", text, sizeof(text));
+	check(ticker_write("queue", "bh") == (strstr(text, "bh") ? EBUSY : EINVAL), "bh under a subscriber fails");
+	check_text("cpus", "any");
+
+	require(cpu_set_online(cpu, false), "CPU %d goes offline", cpu);
+	snprintf(text, sizeof(text), "%d", cpu);
+	ticker_set("cpus", text);
+	require(cpu_set_online(cpu, true), "CPU %d comes online", cpu);
+	calls = helper_u64("tick_subscriber", "calls");
+	require(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "the ticker ticks on CPU %d", cpu);
+	ticker_set("stall_ms", "20000");
+	require(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "it ticks after another change");
+	check(helper_u64("tick_subscriber", "calls") > calls, "the subscriber is called there");
+	check(!helper_u64("tick_subscriber", "wrong"), "no number of a tick is below an earlier one");
+
+	require(!module_remove("tick_subscriber"), "the subscriber unloads");
+	ticker_set("cpus", "all");
+	check(helper_load("tick_subscriber", "ticker=t") == EBUSY, "subscribing to several CPUs fails with EBUSY");
+	require(!ticker_remove("t"), "rmdir removes the ticker");
+}
+
+const struct ktest test_cpus_subscribed = {
+	"cpus_subscribed", run_cpus_subscribed, .timeout_s = 120, .needs_vm = true
+};
+
+static void hog_last_cpu(void *unused)
+{
+	hog(cpu_count() - 1, 1500, true);
+}
+
+/* A ticker is enabled on a CPU that takes no interrupts: its timer is armed only afterwards. */
+static void run_late_start(void)
+{
+	static const char *const clocks[] = { "monotonic", "boottime", "realtime" };
+	char text[16];
+
+	if (cpu_count() < 2) {
+		skip("late_start", "this machine has one CPU");
+		return;
+	}
+	setup("enabled=0");
+	require(!helper_load("tick_hog", ""), "the hog loads");
+	require(run_on(0), "this process runs on CPU 0");
+	snprintf(text, sizeof(text), "%d", cpu_count() - 1);
+	ticker_set("cpus", text);
+	ticker_set_number("period_ms", PERIOD_MS);
+	ticker_set("stall_ms", "500");
+	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+		uint64_t counter = ticker_u64("counter"), stalls = ticker_u64("stalls");
+		int log = log_open();
+		pid_t child;
+
+		ticker_set("clock", clocks[i]);
+		ticker_set("reset", "1");
+		child = spawn(hog_last_cpu, NULL);
+		/* Its parameters cannot be read while it runs. */
+		while (!log_count(log, "tick_hog: begin"))
+			sleep_ns(NSEC_PER_MSEC);
+		sleep_ns(50 * NSEC_PER_MSEC);
+		ticker_set("enabled", "1");
+		waitpid(child, NULL, 0);
+		check(wait_for_counter(counter + 2, 20 * NSEC_PER_SEC), "%s: it ticks", clocks[i]);
+		check(ticker_u64("lateness/max_ns") > 600 * (uint64_t)NSEC_PER_MSEC,
+		      "%s: the first tick is as late as the interrupts: %" PRIu64 " ns", clocks[i],
+		      ticker_u64("lateness/max_ns"));
+		check(ticker_u64("stalls") > stalls, "%s: it is a stall", clocks[i]);
+		ticker_set("enabled", "0");
+		close(log);
+	}
+}
+
+const struct ktest test_late_start = { "late_start", run_late_start, .timeout_s = 120, .needs_vm = true };

@@ -26,7 +26,7 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_faults_export, test_fuzz, test_soak, test_bench_tick, test_bench_peers,
 	test_bench_many, test_bench_read, test_bench_day, test_bench_systemd,
 	test_cpus, test_cpus_input, test_cpus_hotplug, test_queues,
-	test_cpus_suspend, test_isolated_cpus,
+	test_cpus_suspend, test_isolated_cpus, test_cpus_subscribed, test_late_start,
 	test_killed, test_unsubscribed, test_placed, test_isolated, test_wheel_placed, test_stall_ended,
 	test_storm, test_log_shared, test_pollers, test_rates, test_clock_steps;
 
@@ -41,7 +41,7 @@ static const struct ktest *const tests[] = {
 	&test_faults_export, &test_fuzz, &test_soak, &test_bench_tick, &test_bench_peers,
 	&test_bench_many, &test_bench_read, &test_bench_day, &test_bench_systemd,
 	&test_cpus, &test_cpus_input, &test_cpus_hotplug, &test_queues,
-	&test_cpus_suspend, &test_isolated_cpus,
+	&test_cpus_suspend, &test_isolated_cpus, &test_cpus_subscribed, &test_late_start,
 	&test_killed, &test_unsubscribed, &test_placed, &test_isolated, &test_wheel_placed, &test_stall_ended,
 	&test_storm, &test_log_shared, &test_pollers, &test_rates, &test_clock_steps,
 };

@@ -184,6 +184,8 @@ MUTANTS = {
     "runs_after_stop": ("memory", "tick.c", "\tif (!share->armed) {\n\t\traw_spin_unlock_irq(&share->lock);\n\t\treturn;\n\t}\n", "",
                            "stop", r"UBSAN: array-index-out-of-bounds in .*place|BUG: KASAN: \S+ in __queue_work|"
                            r"not ok \d+ no count changes after a write of 0 to enabled"),
+    "starts_without_an_offset": ("memory", "ticker_cpu.c", "\tshare->clock_offset_ns = now.ns - now.mono_ns;\n", "", "late_start",
+                                 r"not ok \d+ \w+: the first tick is as late as the interrupts"),
     "keeps_an_offline_cpu": ("memory", "hotplug.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "\t\t;\n", "hotplug",
                              r"not ok \d+ hrtimer \d: an offline CPU has no periods"),
     "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",

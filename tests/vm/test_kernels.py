@@ -39,7 +39,8 @@ RUNS = {
     "named-sleep": Run("sleep", ("suspend",), "counter"),
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
-    "cpus": Run("races-4", ("cpus", "cpus_input", "cpus_hotplug", "cpus_suspend")),
+    "cpus": Run("races-4", ("cpus", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
+                             "late_start")),
 }
 # CPU 1 isolated by every option; and limits on what one user can take from others.
 ISOLATED = Run("races", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,1 nohz_full=1")
