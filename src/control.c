@@ -97,7 +97,7 @@ int ticker_set_enabled(struct ticker *ticker, int value)
 			      ticker->config.period_ms);
 	if (err || !change)
 		return err;
-	ticker_waker_wake(ticker->event, &ticker->event->enabled);
+	ticker_waker_wake(&ticker->event->enabled);
 	ticker_event_queue(ticker);
 	return 0;
 }
@@ -190,7 +190,7 @@ int ticker_set_notify(struct ticker *ticker, int value)
 {
 	WRITE_ONCE(ticker->config.notify, value);
 	if (!value)
-		ticker_waker_flush(ticker->event);
+		ticker_waker_flush(&ticker->event->counter);
 	return 0;
 }
 

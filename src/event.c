@@ -315,7 +315,8 @@ int ticker_event_setup(struct ticker *ticker, bool enabled)
 		return -ENOMEM;
 	INIT_LIST_HEAD(&event->node);
 	event->log_window = jiffies / TICKER_LOG_JIFFIES - 2;
-	ticker_waker_setup(event);
+	ticker_waker_setup(&event->counter);
+	ticker_waker_setup(&event->enabled);
 	event->ticker = ticker;
 	event->last_reported.enabled = enabled;
 	ticker->event = event;

@@ -31,12 +31,16 @@ struct ticker_reported {
 /**
  * struct ticker_waker - a file that processes poll(2) on
  * @node: the file; referenced
- * @deferred: the file changed during the pause
+ * @work: wakes the processes after the pause
+ * @busy: somebody looks whether the pause has ended, or wakes
+ * @deferred: the file changed and no wake-up has begun since
  * @again_ns: end of the pause, in ns on CLOCK_MONOTONIC
  * @took_ns: duration of the last wake-up, in ns
  */
 struct ticker_waker {
 	struct kernfs_node *node;
+	struct delayed_work work;
+	atomic_t busy;
 	atomic_t deferred;
 	atomic64_t again_ns;
 	atomic64_t took_ns;
@@ -51,7 +55,6 @@ struct ticker_waker {
  * @last_reported: state as of the last uevent; used by the work item that sends
  *	uevents alone once the ticker is created
  * @stalled: share of the last stall; written with WRITE_ONCE()
- * @wake_work: wakes processes after the pause of a file
  * @counter: the file counter
  * @enabled: the file enabled
  */
@@ -62,7 +65,6 @@ struct ticker_event {
 	struct ticker *ticker;
 	struct ticker_reported last_reported;
 	struct ticker_cpu *stalled;
-	struct delayed_work wake_work;
 	struct ticker_waker counter;
 	struct ticker_waker enabled;
 };
@@ -79,9 +81,9 @@ void ticker_event_stall(struct ticker *ticker,
 			const struct sched_tick_info *info);
 
 /* waker.c: processes that poll on a ticker's files */
-void ticker_waker_setup(struct ticker_event *event);
-void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker);
-void ticker_waker_flush(struct ticker_event *event);
-void ticker_waker_end(struct ticker_event *event);
+void ticker_waker_setup(struct ticker_waker *waker);
+void ticker_waker_wake(struct ticker_waker *waker);
+void ticker_waker_flush(struct ticker_waker *waker);
+void ticker_waker_end(struct ticker_waker *waker);
 
 #endif /* SCHED_TICK_EVENT_H */

@@ -215,7 +215,7 @@ static noinline void ticker_cpu_report(struct ticker_cpu *share, u64 deadline_ns
 		trace_sched_tick_missed(&info);
 	trace_sched_tick_tick(&info);
 	if (what & TICKER_REPORT_NOTIFY)
-		ticker_waker_wake(ticker->event, &ticker->event->counter);
+		ticker_waker_wake(&ticker->event->counter);
 	if (what & TICKER_REPORT_STALL)
 		ticker_event_stall(ticker, &info);
 	else if (what & TICKER_REPORT_RECOVERED)

@@ -179,7 +179,8 @@ void ticker_destroy(struct ticker *ticker)
 	/* Before its parent may go: older kernels send it from the release. */
 	kobject_uevent(&ticker->kobj, KOBJ_REMOVE);
 	kobject_del(&ticker->kobj);
-	ticker_waker_end(ticker->event);
+	ticker_waker_end(&ticker->event->counter);
+	ticker_waker_end(&ticker->event->enabled);
 	kobject_put(&ticker->kobj);
 }
 

@@ -33,82 +33,74 @@ static void ticker_waker_wake_now(struct ticker_waker *waker, u64 now_ns)
 		     min_t(u64, pause_ns, TICKER_WAKER_PAUSE_MAX_NS));
 }
 
-static void ticker_waker_defer(struct ticker_event *event, u64 left_ns)
-{
-	queue_delayed_work(ticker_event_wq, &event->wake_work,
-			   nsecs_to_jiffies(left_ns) + 1);
-}
-
 /**
  * ticker_waker_wake() - wake processes that poll on a file, now or after the pause
- * @event: the reports of the ticker
- * @waker: one of its files
+ * @waker: the file
  *
  * Context: process context, or the tick.
  */
-void ticker_waker_wake(struct ticker_event *event, struct ticker_waker *waker)
+void ticker_waker_wake(struct ticker_waker *waker)
 {
-	u64 again_ns = atomic64_read(&waker->again_ns);
-	u64 now_ns = ktime_get_ns();
+	u64 now_ns, again_ns;
 
-	/* Ticks of several CPUs come at once: one of them wakes. */
-	if (now_ns >= again_ns &&
-	    atomic64_cmpxchg(&waker->again_ns, again_ns,
-			     now_ns + TICKER_WAKER_PAUSE_MAX_NS) == again_ns) {
-		ticker_waker_wake_now(waker, now_ns);
-		return;
-	}
 	atomic_set(&waker->deferred, 1);
-	ticker_waker_defer(event, now_ns < again_ns ? again_ns - now_ns : 0);
+	/* Ticks of several CPUs come at once: one of them wakes, for the others too. */
+	if (atomic_xchg(&waker->busy, 1))
+		return;
+	now_ns = ktime_get_ns();
+	if (now_ns >= (u64)atomic64_read(&waker->again_ns))
+		ticker_waker_wake_now(waker, now_ns);
+	again_ns = atomic64_read(&waker->again_ns);
+	/* Who came meanwhile has set deferred before; both exchanges are full barriers. */
+	atomic_xchg(&waker->busy, 0);
+	if (atomic_read(&waker->deferred))
+		queue_delayed_work(ticker_event_wq, &waker->work,
+				   nsecs_to_jiffies(again_ns > now_ns ?
+						    again_ns - now_ns : 0) + 1);
 }
 
 static void ticker_waker_work_fn(struct work_struct *work)
 {
-	struct ticker_event *event = container_of(to_delayed_work(work),
-						  struct ticker_event, wake_work);
+	struct ticker_waker *waker = container_of(to_delayed_work(work),
+						  struct ticker_waker, work);
 
-	/* A file whose pause has not ended is deferred again. */
-	if (atomic_read(&event->counter.deferred))
-		ticker_waker_wake(event, &event->counter);
-	if (atomic_read(&event->enabled.deferred))
-		ticker_waker_wake(event, &event->enabled);
+	if (atomic_read(&waker->deferred))
+		ticker_waker_wake(waker);
 }
 
 /**
- * ticker_waker_flush() - do a deferred wake-up of the file counter now
- * @event: the reports of the ticker
+ * ticker_waker_flush() - do a deferred wake-up now
+ * @waker: the file
  *
  * Context: process context.
  */
-void ticker_waker_flush(struct ticker_event *event)
+void ticker_waker_flush(struct ticker_waker *waker)
 {
-	if (atomic_read(&event->counter.deferred))
-		ticker_waker_wake_now(&event->counter, ktime_get_ns());
+	if (atomic_read(&waker->deferred))
+		ticker_waker_wake_now(waker, ktime_get_ns());
 }
 
 /**
- * ticker_waker_setup() - prepare the wake-ups of a new ticker
- * @event: the reports of the ticker, zeroed; the nodes are set when the files exist
+ * ticker_waker_setup() - prepare the wake-ups of a file
+ * @waker: the file, zeroed; its node is set when it exists
  */
-void ticker_waker_setup(struct ticker_event *event)
+void ticker_waker_setup(struct ticker_waker *waker)
 {
-	INIT_DELAYED_WORK(&event->wake_work, ticker_waker_work_fn);
+	INIT_DELAYED_WORK(&waker->work, ticker_waker_work_fn);
 }
 
 /**
- * ticker_waker_end() - wake all processes after the files are removed
- * @event: the reports of the ticker, not used by others any more
+ * ticker_waker_end() - wake all processes after a file is removed
+ * @waker: the file, not used by others any more
  *
  * sysfs wakes no process when it removes a file, and a process that was woken before
  * the removal could find the file and sleep again.
  *
  * Context: may sleep.
  */
-void ticker_waker_end(struct ticker_event *event)
+void ticker_waker_end(struct ticker_waker *waker)
 {
-	cancel_delayed_work_sync(&event->wake_work);
-	sysfs_notify_dirent(event->counter.node);
-	sysfs_notify_dirent(event->enabled.node);
-	sysfs_put(event->counter.node);
-	sysfs_put(event->enabled.node);
+	cancel_delayed_work_sync(&waker->work);
+	sysfs_notify_dirent(waker->node);
+	sysfs_put(waker->node);
 }

@@ -179,7 +179,7 @@ MUTANTS = {
                         "\tcancel_delayed_work(&share->work);\n", "", "settings && sleep 3", "slub_debug=FZP", "none: "),
     "skips_a_period": ("timeline.h", "\ttimeline->due_ns += timeline->period_ns;\n",
                   "\ttimeline->due_ns += 2 * timeline->period_ns;\n", "ticks", "", "fail"),
-    "wakes_no_poller_at_removal": ("waker.c", "\tsysfs_notify_dirent(event->counter.node);\n", "", "unload", "", "fail"),
+    "wakes_no_poller_at_removal": ("waker.c", "(&waker->work);\n\tsysfs_notify_dirent(waker->node);\n", "(&waker->work);\n", "unload", "", "fail"),
     "checks_no_range": ("attrs.c", "\tif (value < file->min || value > file->max)\n\t\treturn -ERANGE;\n", "",
                   "input", "", "none: the guest died"),
     "ignores_clock_steps": ("tick.c", "\t\tticker_timeline_rewind(&share->timeline, now.ns);\n", "",
