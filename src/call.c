@@ -39,6 +39,8 @@ void ticker_call_subscribers(struct ticker *ticker,
 					struct sched_tick_subscriber, node);
 		list_move(&cursor, &subscriber->node);
 		WRITE_ONCE(ticker->called, subscriber);
+		WRITE_ONCE(ticker->callback, subscriber->tick);
+		WRITE_ONCE(ticker->caller, current);
 		spin_unlock(&ticker->lock);
 
 		subscriber->tick(subscriber, info);
@@ -53,6 +55,7 @@ void ticker_call_subscribers(struct ticker *ticker,
 		wake_up_var(&ticker->called);
 		spin_lock(&ticker->lock);
 	}
+	WRITE_ONCE(ticker->caller, NULL);
 	list_del(&cursor);
 	list_del(&end);
 	spin_unlock(&ticker->lock);

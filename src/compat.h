@@ -10,6 +10,9 @@
 
 #include <linux/hrtimer.h>
 #include <linux/kobject.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/workqueue.h>
 
@@ -44,6 +47,32 @@ static inline void hrtimer_setup(struct hrtimer *timer,
 #define HK_TYPE_DOMAIN	HK_FLAG_DOMAIN
 #define HK_TYPE_WQ	HK_FLAG_WQ
 #endif
+
+/*
+ * On x86 the task and the preemption count of another CPU can be read, as variables
+ * of that CPU or members of one. The caller is in an RCU read-side critical section.
+ */
+#if defined(TICKER_HAVE_PCPU_HOT)
+#define ticker_current_of(cpu)		READ_ONCE(per_cpu(pcpu_hot.current_task, cpu))
+#define ticker_raw_count_of(cpu)	READ_ONCE(per_cpu(pcpu_hot.preempt_count, cpu))
+#elif defined(TICKER_HAVE_PCPU_CURRENT)
+#define ticker_current_of(cpu)		READ_ONCE(per_cpu(current_task, cpu))
+#define ticker_raw_count_of(cpu)	READ_ONCE(per_cpu(__preempt_count, cpu))
+#else
+#define ticker_current_of(cpu)		((struct task_struct *)NULL)
+#define ticker_raw_count_of(cpu)	0
+#endif
+
+/* With PREEMPT_RT the count of softirqs is the task's. */
+static inline unsigned int ticker_preempt_count_of(int cpu,
+						   struct task_struct *task)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return ticker_raw_count_of(cpu) | READ_ONCE(task->softirq_disable_cnt);
+#else
+	return ticker_raw_count_of(cpu);
+#endif
+}
 
 /* Parameter type of get_ownership() of a ktype. */
 #ifdef TICKER_HAVE_CONST_OWNED

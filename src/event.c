@@ -20,9 +20,11 @@
 #include <linux/spinlock.h>
 
 #include "compat.h"
+#include "culprit.h"
 #include "event.h"
 #include "shares.h"
 #include "ticker.h"
+#include "ticker_cpu.h"
 #include "trace.h"
 
 /* Window of the limits of uevents, each of which may start a program. */
@@ -70,9 +72,9 @@ static struct {
  * kobject_uevent_env() returns -ENOENT if the path could not be allocated.
  */
 static bool ticker_event_send(struct ticker *ticker, char *event,
-			      char *detail)
+			      char *detail, char *more)
 {
-	char *envp[3] = { event, detail };
+	char *envp[4] = { event, detail, more };
 	int err = kobject_uevent_env(&ticker->kobj, KOBJ_CHANGE, envp);
 
 	return err != -ENOMEM && err != -ENOENT;
@@ -83,27 +85,30 @@ static bool ticker_event_send(struct ticker *ticker, char *event,
  * is retried. Returns the number of events that were tried.
  */
 static unsigned int ticker_event_send_changes(struct ticker *ticker,
-					      const struct ticker_reported *now, int cpu,
-					      u64 late_ns)
+					      const struct ticker_reported *now,
+					      const struct ticker_stall *stall)
 {
 	struct ticker_reported *last_reported = &ticker->event->last_reported;
-	char detail[TICKER_EVENT_LEN];
+	char detail[TICKER_EVENT_LEN], context[TICKER_EVENT_LEN];
 	unsigned int tried = 0;
 
 	if (now->stalls != last_reported->stalls) {
-		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", cpu);
+		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", stall->cpu);
+		snprintf(context, sizeof(context), "SCHED_TICK_CONTEXT=%s",
+			 ticker_context_names[stall->culprit.context]);
 		tried++;
-		if (!ticker_event_send(ticker, "SCHED_TICK_EVENT=stall", detail))
+		if (!ticker_event_send(ticker, "SCHED_TICK_EVENT=stall", detail,
+				       context))
 			return tried;
 		last_reported->stalls = now->stalls;
 		last_reported->stalled = true;
 	}
 	if (last_reported->stalled && !now->stalled) {
 		snprintf(detail, sizeof(detail), "SCHED_TICK_LATENESS_NS=%llu",
-			 late_ns);
+			 stall->overdue_ns);
 		tried++;
 		if (!ticker_event_send(ticker, "SCHED_TICK_EVENT=recovered",
-				       detail))
+				       detail, NULL))
 			return tried;
 		last_reported->stalled = false;
 	}
@@ -111,7 +116,7 @@ static unsigned int ticker_event_send_changes(struct ticker *ticker,
 		tried++;
 		if (ticker_event_send(ticker, now->enabled ?
 				      "SCHED_TICK_EVENT=enabled" :
-				      "SCHED_TICK_EVENT=disabled", NULL))
+				      "SCHED_TICK_EVENT=disabled", NULL, NULL))
 			last_reported->enabled = now->enabled;
 	}
 	return tried;
@@ -122,9 +127,8 @@ static unsigned int ticker_event_report(struct ticker *ticker)
 	struct ticker_reported now = {
 		.enabled = READ_ONCE(ticker->config.enabled),
 	};
+	struct ticker_stall stall = { .cpu = -1 };
 	struct ticker_cpu *share = NULL;
-	u64 late_ns = 0;
-	int cpu = -1;
 
 	/* The remove event follows at once and replaces all others. */
 	if (READ_ONCE(ticker->dying))
@@ -140,11 +144,10 @@ static unsigned int ticker_event_report(struct ticker *ticker)
 	share = READ_ONCE(ticker->event->stalled);
 	if (share) {
 		raw_spin_lock_irq(&share->lock);
-		cpu = share->stall_cpu;
-		late_ns = share->stall_late_ns;
+		stall = share->stall;
 		raw_spin_unlock_irq(&share->lock);
 	}
-	return ticker_event_send_changes(ticker, &now, cpu, late_ns);
+	return ticker_event_send_changes(ticker, &now, &stall);
 }
 
 /* Take the next ticker off the queue; it may be queued again at once. */
@@ -274,10 +277,36 @@ static bool ticker_event_may_log(struct ticker_event *event,
 	return allowed;
 }
 
+/* One line, in the order in which it is read: where, how long, who. */
+static void ticker_event_log(struct ticker *ticker,
+			     const struct sched_tick_info *info,
+			     const struct ticker_culprit *culprit)
+{
+	static const char * const hows[] = {
+		[TICKER_CAUSE_HELD]		= "held by",
+		[TICKER_CAUSE_NO_IRQS]		= "takes no interrupts, held by",
+		[TICKER_CAUSE_LATE_IRQS]	= "took no interrupts, held by",
+		[TICKER_CAUSE_IRQS_AGAIN]	= "held by",
+		[TICKER_CAUSE_BLOCKED]		= "waits for",
+		[TICKER_CAUSE_NO_WORKER]	= "no worker, CPU runs",
+	};
+	bool again = culprit->cause == TICKER_CAUSE_IRQS_AGAIN;
+	char comm[TICKER_COMM_LEN], symbol[TICKER_SYMBOL_LEN];
+
+	pr_warn("%s: %sCPU %d%s, tick overdue by %llu ms, %s %s[%d] in %s (%s)\n",
+		ticker->name, again ? "" : "stall on ", info->cpu,
+		again ? " takes interrupts again" : "",
+		div_u64(info->lateness_ns, NSEC_PER_MSEC), hows[culprit->cause],
+		ticker_culprit_format_comm(comm, culprit->comm), culprit->pid,
+		ticker_culprit_format_symbol(symbol, culprit->function, false),
+		ticker_context_names[culprit->context]);
+}
+
 /**
- * ticker_event_stall() - report a stall that was just counted
+ * ticker_event_stall() - report a stall, or that its CPU takes interrupts again
  * @ticker: the ticker
  * @info: the overdue tick
+ * @culprit: who holds the CPU
  *
  * The log line is not left to a work item, because work items may not run during a
  * stall.
@@ -285,19 +314,21 @@ static bool ticker_event_may_log(struct ticker_event *event,
  * Context: any.
  */
 void ticker_event_stall(struct ticker *ticker,
-			const struct sched_tick_info *info)
+			const struct sched_tick_info *info,
+			const struct ticker_culprit *culprit)
 {
 	unsigned int suppressed;
 	bool allowed = ticker_event_may_log(ticker->event, &suppressed);
+	bool again = culprit->cause == TICKER_CAUSE_IRQS_AGAIN;
 
-	trace_sched_tick_stall(info);
+	if (!again)
+		trace_sched_tick_stall(info, culprit);
 	if (suppressed)
 		pr_warn("%u stall messages suppressed\n", suppressed);
 	if (allowed)
-		pr_warn("%s: stalled on CPU %d, tick overdue by %llu ms\n",
-			ticker->name, info->cpu,
-			div_u64(info->lateness_ns, NSEC_PER_MSEC));
-	ticker_event_queue(ticker);
+		ticker_event_log(ticker, info, culprit);
+	if (!again)
+		ticker_event_queue(ticker);
 }
 
 /**

@@ -15,6 +15,7 @@ struct kernfs_node;
 struct sched_tick_info;
 struct ticker;
 struct ticker_cpu;
+struct ticker_culprit;
 
 /**
  * struct ticker_reported - state of a ticker as of its last uevent
@@ -78,7 +79,8 @@ int ticker_event_setup(struct ticker *ticker, bool enabled);
 void ticker_event_cancel(struct ticker *ticker);
 void ticker_event_queue(struct ticker *ticker);
 void ticker_event_stall(struct ticker *ticker,
-			const struct sched_tick_info *info);
+			const struct sched_tick_info *info,
+			const struct ticker_culprit *culprit);
 
 /* waker.c: processes that poll on a ticker's files */
 void ticker_waker_setup(struct ticker_waker *waker);

@@ -9,12 +9,30 @@
 #include "ticker_cpu.h"
 
 enum hrtimer_restart ticker_watchdog_fn(struct hrtimer *timer);
-bool ticker_cpu_check_stall(struct ticker_cpu *share,
-			    struct sched_tick_info *info);
+bool ticker_cpu_check_remote(struct ticker_cpu *share,
+			     struct sched_tick_info *info);
+void ticker_cpu_record_stall(struct ticker_cpu *share, u64 deadline_ns,
+			     u64 late_ns);
+void ticker_cpu_watch(struct ticker_cpu *share, u64 timer_late_ns);
+void ticker_cpu_check_next(struct ticker_cpu *share);
+ssize_t ticker_stall_show(struct ticker *ticker, char *buf);
 
 static inline u64 ticker_stall_ns(const struct ticker *ticker)
 {
 	return (u64)ticker->config.stall_ms * NSEC_PER_MSEC;
+}
+
+/* CLOCK_MONOTONIC in units of about a ms, which wrap. */
+static inline u32 ticker_check_time(u64 mono_ns)
+{
+	return mono_ns >> 20;
+}
+
+/* Whether it is time to check the share of the next CPU. */
+static inline bool ticker_cpu_must_check(const struct ticker_cpu *share,
+					 u64 mono_ns)
+{
+	return (s32)(ticker_check_time(mono_ns) - share->check_next) >= 0;
 }
 
 /* When the first deadline without a tick was reached, in ns on CLOCK_MONOTONIC. */
@@ -31,19 +49,14 @@ static inline u64 ticker_cpu_reached_ns(const struct ticker_cpu *share,
 }
 
 /* Count the overdue tick as a stall; false if it is none, or counted already. */
-static inline bool ticker_cpu_begin_stall(struct ticker_cpu *share, u64 late_ns)
+static inline bool ticker_cpu_begin_stall(struct ticker_cpu *share,
+					  u64 deadline_ns, u64 late_ns)
 {
-	struct ticker *ticker = share->ticker;
-
-	if (!ticker->config.stall_ms || share->stalled ||
-	    late_ns <= ticker_stall_ns(ticker))
+	if (!share->ticker->config.stall_ms || share->stalled ||
+	    late_ns <= ticker_stall_ns(share->ticker))
 		return false;
 
-	share->stalled = true;
-	/* Read without the lock; another share may write it at the same time. */
-	WRITE_ONCE(ticker->event->stalled, share);
-	share->stall_cpu = share->cpu;
-	share->counts.stalls++;
+	ticker_cpu_record_stall(share, deadline_ns, late_ns);
 	return true;
 }
 
@@ -53,7 +66,7 @@ static inline bool ticker_cpu_end_stall(struct ticker_cpu *share, u64 late_ns)
 		return false;
 
 	share->stalled = false;
-	share->stall_late_ns = late_ns;
+	share->stall.overdue_ns = max(share->stall.overdue_ns, late_ns);
 	return true;
 }
 

@@ -36,6 +36,7 @@
 #define TICKER_REPORT_STALL		BIT(0)
 #define TICKER_REPORT_RECOVERED		BIT(1)
 #define TICKER_REPORT_NOTIFY		BIT(2)
+#define TICKER_CHECK_NEXT		BIT(3)
 
 /*
  * The module stays loaded while a tracepoint is in use, because unloading it would
@@ -70,11 +71,6 @@ static unsigned long ticker_wheel_delay(u64 left_ns)
 	return max_t(unsigned long, delay, 1);
 }
 
-static void ticker_start_hrtimer(struct hrtimer *timer, u64 at_ns)
-{
-	hrtimer_start(timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_PINNED_HARD);
-}
-
 /* Arm what does not restart itself, for the next tick. */
 static void ticker_cpu_arm_next(struct ticker_cpu *share,
 				struct ticker_instant now)
@@ -82,6 +78,7 @@ static void ticker_cpu_arm_next(struct ticker_cpu *share,
 	struct ticker *ticker = share->ticker;
 	const struct ticker_config *config = &ticker->config;
 	const struct ticker_timeline *timeline = &share->timeline;
+	bool watchdog = config->stall_ms && !share->timer_watches;
 	bool wheel = config->timer == TICKER_TIMER_WHEEL;
 	unsigned long delay;
 
@@ -91,11 +88,11 @@ static void ticker_cpu_arm_next(struct ticker_cpu *share,
 		share->clock_offset_ns = now.ns - now.mono_ns;
 	/* The queue is not bound to a CPU, or the share was moved meanwhile. */
 	if (share->cpu != smp_processor_id() &&
-	    (config->stall_ms || !(wheel || share->timer_restarts))) {
+	    (watchdog || !(wheel || share->timer_restarts))) {
 		ticker_place_arm(share);
 		return;
 	}
-	if (config->stall_ms)
+	if (watchdog)
 		ticker_start_hrtimer(&share->watchdog,
 				     timeline->first_due_ns +
 				     ticker_stall_ns(ticker) + 1);
@@ -171,10 +168,12 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	struct ticker_instant now = ticker_read_clocks(ticker);
 	u64 period_ns = share->timeline.period_ns;
 	int cpu = READ_ONCE(share->cpu);
-	u64 next_ns;
+	u64 late_ns, next_ns;
+	bool overdue;
 
 	/* If an earlier tick is overdue the time is that of its deadline. */
-	if (!atomic64_read(&share->timer_fired_ns))
+	overdue = atomic64_read(&share->timer_fired_ns);
+	if (!overdue)
 		atomic64_set(&share->timer_fired_ns, now.mono_ns);
 	if (!share->timer_restarts) {
 		/* On CLOCK_REALTIME it is pending, to check the clock later. */
@@ -188,10 +187,15 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	 * least a jiffy, and the deadlines would leave the timeline.
 	 */
 	next_ns = ktime_to_ns(hrtimer_get_expires(timer)) + period_ns;
-	if (now.ns >= next_ns)
+	late_ns = now.ns + period_ns - next_ns;
+	if (now.ns >= next_ns) {
 		next_ns += period_ns * (div64_u64(now.ns - next_ns,
 						  period_ns) + 1);
+		overdue = true;
+	}
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
+	if (overdue && share->timer_watches)
+		ticker_cpu_watch(share, late_ns);
 	return HRTIMER_RESTART;
 }
 
@@ -200,6 +204,8 @@ static noinline void ticker_cpu_report(struct ticker_cpu *share, u64 deadline_ns
 				       u64 now_ns, u64 missed, u64 lateness_ns,
 				       unsigned int what)
 {
+	/* The watchdog saw nothing, and what held the CPU has ended. */
+	static const struct ticker_culprit unknown;
 	struct ticker *ticker = share->ticker;
 	struct sched_tick_info info = {
 		.ticker = ticker->name,
@@ -217,9 +223,11 @@ static noinline void ticker_cpu_report(struct ticker_cpu *share, u64 deadline_ns
 	if (what & TICKER_REPORT_NOTIFY)
 		ticker_waker_wake(&ticker->event->counter);
 	if (what & TICKER_REPORT_STALL)
-		ticker_event_stall(ticker, &info);
+		ticker_event_stall(ticker, &info, &unknown);
 	else if (what & TICKER_REPORT_RECOVERED)
 		ticker_event_queue(ticker);
+	if (what & TICKER_CHECK_NEXT)
+		ticker_cpu_check_next(share);
 	if (!list_empty(&ticker->subscribers))
 		ticker_call_subscribers(ticker, &info);
 }
@@ -275,10 +283,12 @@ void ticker_work_fn(struct work_struct *work)
 				    timer_fired_ns - reached_ns);
 	ticker_lateness_add(&counts->lateness, lateness_ns);
 	if (ticker->config.stall_ms || share->stalled) {
-		if (ticker_cpu_begin_stall(share, lateness_ns))
+		if (ticker_cpu_begin_stall(share, deadline_ns, lateness_ns))
 			what |= TICKER_REPORT_STALL;
 		if (ticker_cpu_end_stall(share, lateness_ns))
 			what |= TICKER_REPORT_RECOVERED;
+		if (ticker_cpu_must_check(share, now.mono_ns))
+			what |= TICKER_CHECK_NEXT;
 	}
 	if (READ_ONCE(ticker->config.notify))
 		what |= TICKER_REPORT_NOTIFY;

@@ -139,6 +139,8 @@ struct ticker_snapshot {
  * @subscribers: subscribers that a tick calls
  * @subscriber_count: number of subscribers; the list may hold a cursor as well
  * @called: subscriber whose callback runs
+ * @caller: task that calls subscribers; read in RCU read-side critical sections
+ * @callback: the last callback that it called; valid if @caller is set
  * @event: state of its reports to userspace
  * @cpuhp_node: link to CPU hotplug
  * @cpu_list: the CPUs of TICKER_CPUS_LIST, a cpumask; changed like @config
@@ -164,6 +166,9 @@ struct ticker {
 	struct list_head subscribers;
 	unsigned int subscriber_count;
 	struct sched_tick_subscriber *called;
+	struct task_struct *caller;
+	void (*callback)(struct sched_tick_subscriber *subscriber,
+			 const struct sched_tick_info *info);
 
 	struct ticker_event *event;
 	struct hlist_node cpuhp_node;

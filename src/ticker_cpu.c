@@ -168,18 +168,20 @@ static bool ticker_cpu_end_timeline(struct ticker_cpu *share)
 void ticker_cpu_settle(struct ticker_cpu *share, bool end)
 {
 	bool stall = false, recovered = false;
+	struct ticker_culprit culprit;
 	struct sched_tick_info info;
 
 	raw_spin_lock_irq(&share->lock);
 	if (share->active) {
-		stall = ticker_cpu_check_stall(share, &info);
+		stall = ticker_cpu_check_remote(share, &info);
 		if (end)
 			recovered = ticker_cpu_end_timeline(share);
 	}
+	culprit = share->stall.culprit;
 	raw_spin_unlock_irq(&share->lock);
 
 	if (stall)
-		ticker_event_stall(share->ticker, &info);
+		ticker_event_stall(share->ticker, &info, &culprit);
 	else if (recovered)
 		ticker_event_queue(share->ticker);
 }
@@ -205,8 +207,13 @@ void ticker_cpu_resume(struct ticker_cpu *share)
 	 */
 	share->timer_restarts = config->timer == TICKER_TIMER_HRTIMER &&
 				config->clock != TICKER_CLOCK_REALTIME;
-	share->timer_suffices = share->timer_restarts && !config->stall_ms &&
+	/* It fires while its worker is stuck. */
+	share->timer_watches = share->timer_restarts &&
+			       config->stall_ms >= config->period_ms;
+	share->timer_suffices = share->timer_restarts &&
+				(!config->stall_ms || share->timer_watches) &&
 				ticker_is_monotonic(share->ticker);
+	share->check_next = ticker_check_time(ktime_get_ns());
 	ticker_cpu_arm_all(share);
 }
 

@@ -13,6 +13,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "culprit.h"
 #include "ticker.h"
 #include "timeline.h"
 
@@ -30,10 +31,15 @@
  *	arms it; otherwise each tick arms it. Changed while the ticker is halted.
  * @timer_suffices: @timer_restarts, and a tick has nothing else to arm or record.
  *	Changed while the ticker is halted.
+ * @timer_watches: @timer_restarts, and arms @watchdog if a tick is overdue; otherwise
+ *	each tick arms it. Changed while the ticker is halted.
  * @running: a tick runs, its subscribers included; set under @lock, see
  *	ticker_cpu_wait()
  * @halting: a process waits until no tick runs
  * @shown: the file percpu/N exists
+ * @placing: number of CPUs that are arming its timers; see place.c
+ * @check_next: when to check the share of the next CPU, as ticker_check_time(); under
+ *	@lock
  * @ticker: the ticker
  * @timeline: its deadlines; meaningless while not @active; under @lock
  * @missed_reported: @counts.missed as of the last tick; under @lock
@@ -41,14 +47,12 @@
  *	was last seen ahead, in ns; unused on CLOCK_MONOTONIC; under @lock
  * @timer_fired_ns: time at which @timer last fired, in ns on CLOCK_MONOTONIC; 0 once
  *	a tick has used it. Atomic, so that the timer takes no lock.
- * @stall_cpu: CPU of the last stall; under @lock
- * @stall_late_ns: lateness of the tick that ended the last stall, in ns; under @lock
  * @counts: counts of this share; under @lock
  * @work: the tick
  * @timer: queues @work at the deadline
  * @watchdog: detects a stall while it lasts; used if stall_ms is not 0
  * @place_node: link to the shares whose timers a CPU has to arm; see place.c
- * @placing: number of CPUs that are arming its timers; see place.c
+ * @stall: record of the last stall; under @lock
  */
 struct ticker_cpu {
 	raw_spinlock_t lock;	/* state of one CPU's share */
@@ -58,16 +62,18 @@ struct ticker_cpu {
 	bool stalled;
 	bool timer_restarts;
 	bool timer_suffices;
+	bool timer_watches;
 	bool running;
 	bool halting;
 	bool shown;
+	u16 placing;
+	u32 check_next;
 
 	struct ticker *ticker;
 	struct ticker_timeline timeline;
 	u64 missed_reported;
 	u64 clock_offset_ns;
 	atomic64_t timer_fired_ns;
-	u64 stall_late_ns;
 	struct ticker_counts counts;
 
 	struct delayed_work work;
@@ -75,8 +81,7 @@ struct ticker_cpu {
 	struct hrtimer watchdog;
 
 	struct list_head place_node;
-	unsigned int placing;
-	int stall_cpu;
+	struct ticker_stall stall;
 };
 
 /* One instant, in nanoseconds. */
@@ -113,6 +118,11 @@ ticker_read_clocks(const struct ticker *ticker)
 						    ticker_read_clock(ticker),
 		.mono_ns = mono_ns,
 	};
+}
+
+static inline void ticker_start_hrtimer(struct hrtimer *timer, u64 at_ns)
+{
+	hrtimer_start(timer, ns_to_ktime(at_ns), HRTIMER_MODE_ABS_PINNED_HARD);
 }
 
 static inline bool ticker_cpu_is_bound(const struct ticker_cpu *share)
