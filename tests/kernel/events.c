@@ -37,7 +37,9 @@ static bool parse(const char *message, ssize_t length, struct event *event)
 		sscanf(at, "DEVPATH=%127s", event->path);
 		sscanf(at, "SCHED_TICK_EVENT=%15s", event->event);
 		sscanf(at, "SCHED_TICK_CPU=%d", &event->cpu);
+		sscanf(at, "SCHED_TICK_CONTEXT=%15s", event->context);
 		sscanf(at, "SCHED_TICK_LATENESS_NS=%" SCNu64, &event->lateness_ns);
+		event->fields += !strncmp(at, "SCHED_TICK_", strlen("SCHED_TICK_"));
 		ours |= !strcmp(at, "SUBSYSTEM=sched_tick");
 	}
 	return ours;

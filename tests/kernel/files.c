@@ -35,6 +35,7 @@ static const struct {
 	{ "notify", 0644, "0" },
 	{ "stall_ms", 0644, "0" },
 	{ "stalls", 0444, "0" },
+	{ "last_stall", 0400, "" },
 	{ "reset", 0200 },
 	{ "lateness/last_ns", 0444, "0" },
 	{ "lateness/max_ns", 0444, "0" },
@@ -206,7 +207,7 @@ static void run_users(void)
 			_exit(100);
 		for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 			snprintf(path, sizeof(path), "%s/%s", ticker_dir(), files[i].name);
-			if (files[i].mode & 0444)
+			if (files[i].mode & 0004)
 				wrong += file_read(path, text, sizeof(text)) != 0;
 			else
 				wrong += file_read(path, text, sizeof(text)) != EACCES;
@@ -216,7 +217,7 @@ static void run_users(void)
 	}
 	waitpid(pid, &status, 0);
 	check(WIFEXITED(status) && !WEXITSTATUS(status),
-	      "a user other than root can read every file but reset, and write none: %d wrong",
+	      "a user other than root can read every file but reset and last_stall, and write none: %d wrong",
 	      WEXITSTATUS(status));
 	check(ticker_u64("enabled") == 0, "writes of other users change nothing");
 }

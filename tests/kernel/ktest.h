@@ -76,7 +76,7 @@ int helper_set(const char *name, const char *parameter, int value);	/* 0 or errn
 int module_remove(const char *name);
 bool run_on(int cpu);	/* bind this process */
 /* How tick_hog, which is loaded, holds a CPU. */
-enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ };
+enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ, HOG_HARDIRQ, HOG_FIFO };
 void hog_in(int cpu, int ms, int context);
 void hog(int cpu, int ms, bool irqs_off);	/* occupy the CPU with tick_hog, which must be loaded */
 int ticker_make(const char *name);
@@ -123,6 +123,8 @@ struct event {
 	char action[16], path[128], event[16];
 	uint64_t lateness_ns;
 	int cpu;	/* -1: the event has none */
+	char context[16];
+	unsigned int fields;	/* whose names begin with SCHED_TICK_ */
 	bool overrun;	/* not an event: the socket returned ENOBUFS */
 };
 
@@ -136,6 +138,7 @@ FILE *trace_end(const char *event);	/* the caller closes the trace */
 /* The kernel log from log_open() on; log_count() counts the lines that contain the text. */
 int log_open(void);
 unsigned int log_count(int fd, const char *text);
+bool log_next(int fd, char *line, size_t size);	/* the next line, as it was printed */
 
 int64_t now_ns(clockid_t clock);
 void sleep_ns(int64_t ns);

@@ -24,8 +24,24 @@ int log_open(void)
 	return fd;
 }
 
-/* Read the next line since log_open(): the text after the first semicolon of a record. */
-static bool log_next(int fd, char *line, size_t size)
+/* Undo the escaping of /dev/kmsg, which prints a backslash as \\x5c. */
+static void log_unescape(char *line)
+{
+	char *to = line;
+	unsigned int byte;
+
+	for (const char *from = line; *from; to++) {
+		if (sscanf(from, "\\x%2x", &byte) == 1) {
+			*to = byte;
+			from += 4;
+		} else {
+			*to = *from++;
+		}
+	}
+	*to = '\0';
+}
+
+bool log_next(int fd, char *line, size_t size)
 {
 	char record[8192];
 	ssize_t length = read(fd, record, sizeof(record) - 1);
@@ -37,6 +53,7 @@ static bool log_next(int fd, char *line, size_t size)
 	at = strchr(record, ';');
 	snprintf(line, size, "%.*s", (int)size - 1, at ? at + 1 : record);
 	line[strcspn(line, "\n")] = '\0';
+	log_unescape(line);
 	return true;
 }
 
@@ -162,7 +179,7 @@ static void check_stall(int ms, bool irqs_off, int hrtimer)
 			strcat(order, "b");
 		if (strstr(line, "tick_hog: end"))
 			strcat(order, "e");
-		if (strstr(line, "sched_tick: ") && strstr(line, ": stalled on CPU 0, tick overdue by "))
+		if (strstr(line, "sched_tick: ") && strstr(line, ": stall on CPU 0, tick overdue by "))
 			strcat(order, "s");
 	}
 	close(log);
@@ -233,7 +250,7 @@ static void run_stalls_seen(void)
 	while (strcmp(event.event, "stall"));
 	check(!waitpid(child, &status, WNOHANG), "the stall event comes while CPU 1 is still occupied");
 	check(event.cpu == 1, "the event names CPU 1: %d", event.cpu);
-	check(log_count(log, ": stalled on CPU 1, tick overdue by ") == 1, "the kernel log names CPU 1, once");
+	check(log_count(log, ": stall on CPU 1, tick overdue by ") == 1, "the kernel log names CPU 1, once");
 	first = ticker_stat();
 	sleep_ns(NSEC_PER_SEC / 4);
 	second = ticker_stat();

@@ -3,14 +3,19 @@
  * Occupies a CPU for ms when ms is set: no other task is scheduled on it, and with
  * irqs_off it takes no interrupt. begin_ns, end_ns and free_ns are on
  * CLOCK_MONOTONIC. As a parameter at load, ms must come last.
+ *
+ * When many is set, a thread on each CPU occupies it that many times, for a few ms.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/interrupt.h>
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
+#include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/module.h>
@@ -20,6 +25,7 @@
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/smp.h>
+#include <linux/string.h>
 #include <linux/workqueue.h>
 
 static unsigned int cpu;
@@ -27,9 +33,39 @@ module_param(cpu, uint, 0644);
 
 static unsigned int ms;
 
-/* What holds the CPU: 0: a kernel thread; 1: a work item, which yields; 2: a tasklet. */
+/* What holds the CPU. */
+enum {
+	HOG_TASK,	/* a kernel thread that cannot be preempted */
+	HOG_WORK,	/* a work item, which yields */
+	HOG_SOFTIRQ,	/* a tasklet */
+	HOG_HARDIRQ,	/* the handler of an interrupt of another CPU */
+	HOG_FIFO,	/* a kernel thread of the policy SCHED_FIFO */
+};
+
 static unsigned int context;
 module_param(context, uint, 0644);
+
+/* Name of the kernel thread; any bytes, so in hexadecimal. */
+static char comm[TASK_COMM_LEN] = "tick_hog";
+
+static int comm_set(const char *text, const struct kernel_param *param)
+{
+	size_t length = strcspn(text, "\n");
+	char bytes[TASK_COMM_LEN] = "";
+
+	if (length % 2 || length / 2 >= sizeof(bytes) ||
+	    hex2bin(bytes, text, length / 2))
+		return -EINVAL;
+	memcpy(comm, bytes, sizeof(comm));
+	return 0;
+}
+
+static const struct kernel_param_ops comm_ops = { .set = comm_set };
+module_param_cb(comm, &comm_ops, NULL, 0200);
+
+/* The task that held the CPU, or that the softirq or the interrupt interrupted. */
+static int pid;
+module_param(pid, int, 0444);
 
 static bool irqs_off;
 module_param(irqs_off, bool, 0644);
@@ -47,28 +83,37 @@ module_param(free_ns, ullong, 0444);
 
 static DECLARE_COMPLETION(hog_done);
 
-static int hog_run(void *unused)
+/* Inline, so that an interrupt finds the function that holds the CPU. */
+static __always_inline void hog_spin(bool interruptible)
 {
-	unsigned long flags = 0, end_jiffies;
+	unsigned long end_jiffies;
 
-	pr_info("begin\n");
-	preempt_disable();
-	if (irqs_off)
-		local_irq_save(flags);
+	pid = current->pid;
 	begin_ns = ktime_get_ns();
 	/*
 	 * Reading the clock is an indirect call. The stack of an interrupt in its
-	 * retpoline ends there and does not contain this function. So the clock is read
+	 * retpoline ends there and does not contain the function. So the clock is read
 	 * only at the end.
 	 */
 	end_jiffies = jiffies + msecs_to_jiffies(ms);
-	while (!irqs_off && time_before(jiffies, end_jiffies - 1))
+	while (interruptible && time_before(jiffies, end_jiffies - 1))
 		cpu_relax();
 	while (ktime_get_ns() - begin_ns < ms * (u64)NSEC_PER_MSEC)
 		cpu_relax();
 	/* Before end_ns, because printing takes time, too. */
 	pr_info("end\n");
 	end_ns = ktime_get_ns();
+}
+
+static noinline int hog_run(void *unused)
+{
+	unsigned long flags = 0;
+
+	pr_info("begin\n");
+	preempt_disable();
+	if (irqs_off)
+		local_irq_save(flags);
+	hog_spin(!irqs_off);
 	if (irqs_off)
 		local_irq_restore(flags);
 	free_ns = ktime_get_ns();
@@ -77,7 +122,16 @@ static int hog_run(void *unused)
 	return 0;
 }
 
-static void hog_work_fn(struct work_struct *work)
+static noinline int hog_fifo_fn(void *unused)
+{
+	sched_set_fifo(current);
+	pr_info("begin\n");
+	hog_spin(true);
+	complete(&hog_done);
+	return 0;
+}
+
+static noinline void hog_work_fn(struct work_struct *work)
 {
 	unsigned long end_jiffies = jiffies + msecs_to_jiffies(ms);
 
@@ -88,12 +142,10 @@ static void hog_work_fn(struct work_struct *work)
 
 static DECLARE_WORK(hog_work, hog_work_fn);
 
-static void hog_tasklet_fn(struct tasklet_struct *tasklet)
+static noinline void hog_tasklet_fn(struct tasklet_struct *tasklet)
 {
-	u64 from_ns = ktime_get_ns();
-
-	while (ktime_get_ns() - from_ns < ms * (u64)NSEC_PER_MSEC)
-		cpu_relax();
+	pr_info("begin\n");
+	hog_spin(true);
 	complete(&hog_done);
 }
 
@@ -104,31 +156,25 @@ static void hog_schedule_tasklet(void *unused)
 	tasklet_schedule(&hog_tasklet);
 }
 
-static int hog_set(const char *text, const struct kernel_param *param)
+static noinline void hog_ipi_fn(void *unused)
 {
-	struct task_struct *task;
-	int err;
+	pr_info("begin\n");
+	hog_spin(false);
+	complete(&hog_done);
+}
 
-	err = param_set_uint(text, param);
-	if (err)
-		return err;
-	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
-		return -ENXIO;
-	reinit_completion(&hog_done);
-	if (context) {
-		if (context == 1)
-			schedule_work_on(cpu, &hog_work);
-		else
-			smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
-		wait_for_completion(&hog_done);
-		flush_work(&hog_work);
-		tasklet_unlock_wait(&hog_tasklet);
-		return 0;
-	}
-	task = kthread_create(hog_run, NULL, "tick_hog");
+static void hog_nothing(void *unused)
+{
+}
+
+static int hog_thread(int (*run)(void *))
+{
+	/* A comm may contain a percent sign. */
+	struct task_struct *task = kthread_create(run, NULL, "%s", comm);
+
 	if (IS_ERR(task))
 		return PTR_ERR(task);
-	/* The module must not be unloaded before hog_run() has returned. */
+	/* The module must not be unloaded before the function has returned. */
 	get_task_struct(task);
 	kthread_bind(task, cpu);
 	wake_up_process(task);
@@ -138,8 +184,117 @@ static int hog_set(const char *text, const struct kernel_param *param)
 	return 0;
 }
 
+static int hog_set(const char *text, const struct kernel_param *param)
+{
+	int err;
+
+	err = param_set_uint(text, param);
+	if (err)
+		return err;
+	if (cpu >= nr_cpu_ids || !cpu_online(cpu))
+		return -ENXIO;
+	reinit_completion(&hog_done);
+	switch (context) {
+	case HOG_TASK:
+		return hog_thread(hog_run);
+	case HOG_FIFO:
+		return hog_thread(hog_fifo_fn);
+	case HOG_WORK:
+		schedule_work_on(cpu, &hog_work);
+		wait_for_completion(&hog_done);
+		flush_work(&hog_work);
+		return 0;
+	case HOG_SOFTIRQ:
+		smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
+		wait_for_completion(&hog_done);
+		tasklet_unlock_wait(&hog_tasklet);
+		return 0;
+	case HOG_HARDIRQ:
+		/* Waiting for the handler itself would hold this CPU, too. */
+		smp_call_function_single(cpu, hog_ipi_fn, NULL, 0);
+		wait_for_completion(&hog_done);
+		smp_call_function_single(cpu, hog_nothing, NULL, 1);
+		return 0;
+	}
+	return -EINVAL;
+}
+
 static const struct kernel_param_ops hog_ops = { .set = hog_set, .get = param_get_uint };
 module_param_cb(ms, &hog_ops, &ms, 0644);
+
+#define MANY_CPUS 64
+
+static unsigned int many;
+
+/* By CPU: the thread of many. */
+static int pids[MANY_CPUS];
+module_param_array(pids, int, NULL, 0444);
+
+static atomic_t many_running;
+
+static noinline int hog_many_fn(void *unused)
+{
+	unsigned long end_jiffies;
+	unsigned int i;
+
+	for (i = 0; i < many; i++) {
+		preempt_disable();
+		/* At least 3 ms. */
+		end_jiffies = jiffies + msecs_to_jiffies(3) + 1;
+		while (time_before(jiffies, end_jiffies))
+			cpu_relax();
+		preempt_enable();
+		/* At least one jiffy, in which the tick runs. */
+		schedule_timeout_uninterruptible(2);
+	}
+	if (atomic_dec_and_test(&many_running))
+		complete(&hog_done);
+	return 0;
+}
+
+static int many_set(const char *text, const struct kernel_param *param)
+{
+	static struct task_struct *tasks[MANY_CPUS];
+	unsigned int i;
+	int err;
+
+	err = param_set_uint(text, param);
+	if (err)
+		return err;
+	reinit_completion(&hog_done);
+	/* This function completes it if no thread could be created. */
+	atomic_set(&many_running, 1);
+	for (i = 0; i < MANY_CPUS; i++) {
+		tasks[i] = NULL;
+		if (i >= nr_cpu_ids || !cpu_online(i))
+			continue;
+		tasks[i] = kthread_create(hog_many_fn, NULL, "hog%u", i);
+		if (IS_ERR(tasks[i])) {
+			err = PTR_ERR(tasks[i]);
+			tasks[i] = NULL;
+			continue;
+		}
+		get_task_struct(tasks[i]);
+		pids[i] = tasks[i]->pid;
+		kthread_bind(tasks[i], i);
+		atomic_inc(&many_running);
+	}
+	for (i = 0; i < MANY_CPUS; i++)
+		if (tasks[i])
+			wake_up_process(tasks[i]);
+	if (!atomic_dec_and_test(&many_running))
+		wait_for_completion(&hog_done);
+	for (i = 0; i < MANY_CPUS; i++) {
+		if (!tasks[i])
+			continue;
+		kthread_stop(tasks[i]);
+		put_task_struct(tasks[i]);
+	}
+	return err;
+}
+
+static const struct kernel_param_ops many_ops = { .set = many_set, .get = param_get_uint };
+module_param_cb(many, &many_ops, &many, 0644);
 
 MODULE_DESCRIPTION("Occupies a CPU for a while, to test how sched_tick reports it");
 MODULE_AUTHOR("The sched_tick developers");
