@@ -18,19 +18,6 @@
 #define CPUS_MAX	64
 #define PERIOD_MS	10
 
-static int cpu_count(void)
-{
-	return sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-static struct ticker_stat stat_of_cpu(int cpu)
-{
-	char file[32];
-
-	snprintf(file, sizeof(file), "percpu/%d", cpu);
-	return ticker_stat_of(file);
-}
-
 static bool cpu_set_online(int cpu, bool online)
 {
 	char path[64];

@@ -104,7 +104,8 @@ void ticker_set(const char *name, const char *text);
 void ticker_set_number(const char *name, long long value);
 void ticker_set_timer(bool hrtimer);	/* false: the timer wheel */
 struct ticker_stat ticker_stat(void);
-struct ticker_stat ticker_stat_of(const char *file);	/* percpu/N */
+struct ticker_stat stat_of_cpu(int cpu);	/* percpu/N */
+int cpu_count(void);
 
 /* Start a process that sleeps in poll(2) on a file of the ticker; it exits with 0 if removal wakes it and it reads ENODEV. */
 pid_t ticker_poller(const char *name);

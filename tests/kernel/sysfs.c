@@ -284,7 +284,7 @@ static void parse_lateness(char **at, struct lateness *lateness)
 		lateness->histogram[i] = strtoull(*at, at, 10);
 }
 
-struct ticker_stat ticker_stat_of(const char *file)
+static struct ticker_stat ticker_stat_of(const char *file)
 {
 	struct ticker_stat stat;
 	char text[4096], *at = text;
@@ -309,6 +309,19 @@ struct ticker_stat ticker_stat_of(const char *file)
 struct ticker_stat ticker_stat(void)
 {
 	return ticker_stat_of("stat");
+}
+
+struct ticker_stat stat_of_cpu(int cpu)
+{
+	char file[32];
+
+	snprintf(file, sizeof(file), "percpu/%d", cpu);
+	return ticker_stat_of(file);
+}
+
+int cpu_count(void)
+{
+	return sysconf(_SC_NPROCESSORS_ONLN);
 }
 
 bool wait_for_counter(uint64_t above, int64_t timeout_ns)
