@@ -168,7 +168,7 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	struct ticker_instant now = ticker_read_clocks(ticker);
 	u64 period_ns = share->timeline.period_ns;
 	int cpu = READ_ONCE(share->cpu);
-	u64 late_ns, next_ns;
+	u64 next_ns;
 	bool overdue;
 
 	/* If an earlier tick is overdue the time is that of its deadline. */
@@ -187,15 +187,14 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	 * least a jiffy, and the deadlines would leave the timeline.
 	 */
 	next_ns = ktime_to_ns(hrtimer_get_expires(timer)) + period_ns;
-	late_ns = now.ns + period_ns - next_ns;
 	if (now.ns >= next_ns) {
 		next_ns += period_ns * (div64_u64(now.ns - next_ns,
 						  period_ns) + 1);
 		overdue = true;
 	}
+	if (unlikely(overdue) && share->timer_watches)
+		ticker_cpu_watch(share, now.ns - ktime_to_ns(hrtimer_get_expires(timer)));
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
-	if (overdue && share->timer_watches)
-		ticker_cpu_watch(share, late_ns);
 	return HRTIMER_RESTART;
 }
 

@@ -24,7 +24,8 @@ static const clockid_t ticker_clock_ids[TICKER_CLOCKS] = {
 /*
  * The per-CPU queues run a tick on the CPU whose timer fired. They are not
  * freezable, so that the time it takes to freeze user programs is not suspended
- * time. WQ_MAX_ACTIVE: no tick waits for others whose subscribers sleep.
+ * time. WQ_MAX_ACTIVE: no tick waits for others whose subscribers sleep. The kernel
+ * copies the name at each run; up to 7 letters are copied at once.
  */
 static const struct {
 	const char *name;
@@ -32,7 +33,7 @@ static const struct {
 	int max_active;
 } ticker_queues[TICKER_QUEUES_MAX] = {
 	[TICKER_QUEUE_HIGHPRI] = {
-		"sched_tick", WQ_PERCPU | WQ_HIGHPRI, WQ_MAX_ACTIVE
+		"ticker", WQ_PERCPU | WQ_HIGHPRI, WQ_MAX_ACTIVE
 	},
 	[TICKER_QUEUE_NORMAL] = {
 		"sched_tick_normal", WQ_PERCPU, WQ_MAX_ACTIVE

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.scope("test")
 RECORD = json.loads(bench.RECORD.read_text(encoding="utf-8"))[REFERENCE]
 GROWTH = 1.03
 # Not the maximum: one tick in ten thousand meets another interrupt, and by how much depends on the phase. It has a limit.
-GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "lateness_ns/mean/ours", "lateness_ns/p99/ours",
+GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "cost/ours_all",
+           "lateness_ns/mean/ours", "lateness_ns/p99/ours", "lateness_ns/max/ours",
            "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel", "cost_many/aligned/100",
            "cost_many/scattered/100"]
 
@@ -39,10 +40,10 @@ def test_limits_hold(figures):
     assert figures["delivered/ours"] == 100
 
 
-def test_notify_and_stall_ms_have_a_cost(figures):
-    """A tick costs more with notify or stall_ms, so their overhead is measured."""
+def test_notify_has_a_cost_and_stall_ms_has_none(figures):
+    """A tick costs more with notify, so the overhead is measured; with stall_ms not below the period it costs at most 1 % more."""
     assert figures["cost/ours_notify"] > figures["cost/ours"] + 500
-    assert figures["cost/ours_stall"] > figures["cost/ours"] + 50
+    assert figures["cost/ours_stall"] <= figures["cost/ours"] * 1.01
 
 
 def test_record_is_within_limits():

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Everything at once: mkdir, rmdir, reads, writes, killed writers, pollers,
- * subscribers, load and unload, clock steps, CPU hotplug, and tracing on a machine
+ * subscribers, load and unload, clock steps, stalls, CPU hotplug, and tracing on a machine
  * with one CPU (docs/testing.md).
  * Each actor counts what it completed. The test fails if a count stays 0, because
  * then an actor has tested nothing, or if no count grows for ten seconds.
@@ -21,11 +21,11 @@
 
 #define NAMES 8
 
-enum { CREATED, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, SWITCHED, KILLED, COUNTERS };
+enum { CREATED, REMOVED, READ, WRITTEN, WOKEN, SUBSCRIBED, LOADED, UNLOADED, SET, SWITCHED, KILLED, HELD, COUNTERS };
 
 static const char *const counter_names[COUNTERS] = {
 	"created", "removed", "read", "written", "woken", "subscribed", "loaded", "unloaded", "set", "switched",
-	"killed",
+	"killed", "held",
 };
 
 /* Shared by all actors: the counters, and whether actors that create something must wait. */
@@ -72,7 +72,7 @@ static void make_and_remove(void)
 static void read_files(void)
 {
 	static const char *const files[] = {
-		"stat", "counter", "lateness/histogram", "clock", "stalls",
+		"stat", "counter", "lateness/histogram", "clock", "stalls", "last_stall",
 	};
 	char text[4096];
 	int fd;
@@ -197,6 +197,17 @@ static void set_the_clock(void)
 	}
 }
 
+/* Hold a CPU in each context, with interrupts on or off. The CPU may be offline. */
+static void hold_a_cpu(void)
+{
+	helper_set("tick_hog", "cpu", rand() & 1);
+	helper_set("tick_hog", "context", rand() % HOG_CONTEXTS);
+	helper_set("tick_hog", "irqs_off", rand() & 1);
+	if (!helper_set("tick_hog", "ms", rand() % 20))
+		count(HELD);
+	sleep_ns(rand() % (100 * NSEC_PER_MSEC));
+}
+
 /* Take a CPU offline and online; on a machine with one CPU enable and disable tracing. */
 static void switch_cpu_or_trace(void)
 {
@@ -217,6 +228,7 @@ static void switch_cpu_or_trace(void)
 static void (*const actors[])(void) = {
 	make_and_remove, make_and_remove, read_files, write_files, write_files, sleep_in_poll,
 	sleep_in_poll, subscribe, load_and_unload, set_the_clock, switch_cpu_or_trace, write_and_be_killed,
+	hold_a_cpu,
 };
 
 static unsigned int seed;
@@ -263,6 +275,7 @@ static void run_torture(void)
 
 	done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	require(done != MAP_FAILED && !module_load("period_ms=1"), "the module loads");
+	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	hold = (volatile bool *)(done + COUNTERS);
 	seed = random_seed();
 	note("seed %u", seed);

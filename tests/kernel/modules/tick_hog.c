@@ -205,13 +205,17 @@ static int hog_set(const char *text, const struct kernel_param *param)
 		flush_work(&hog_work);
 		return 0;
 	case HOG_SOFTIRQ:
-		smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
+		err = smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
+		if (err)
+			return err;
 		wait_for_completion(&hog_done);
 		tasklet_unlock_wait(&hog_tasklet);
 		return 0;
 	case HOG_HARDIRQ:
 		/* Waiting for the handler itself would hold this CPU, too. */
-		smp_call_function_single(cpu, hog_ipi_fn, NULL, 0);
+		err = smp_call_function_single(cpu, hog_ipi_fn, NULL, 0);
+		if (err)
+			return err;
 		wait_for_completion(&hog_done);
 		smp_call_function_single(cpu, hog_nothing, NULL, 1);
 		return 0;
