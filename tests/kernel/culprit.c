@@ -241,7 +241,9 @@ static void user_hog(void *cpu)
 	if (!run_on((int)(intptr_t)cpu) || sched_setscheduler(0, SCHED_FIFO, &parameter))
 		_exit(1);
 	file_write("/dev/kmsg", "tick_hog: begin\n");
-	setitimer(ITIMER_REAL, &length, NULL);
+	/* With PREEMPT_RT the timer would expire in a thread that this program holds up. */
+	if (cpu_count() == 1)
+		setitimer(ITIMER_REAL, &length, NULL);
 	/* No system call and no vDSO. */
 	while (!user_done)
 		;
@@ -274,6 +276,10 @@ static int hold(const struct hold *what, int cpu)
 
 	if (what->context < 0) {
 		child = spawn(user_hog, (void *)(intptr_t)cpu);
+		if (cpu_count() > 1) {
+			sleep_ns(hold_ms() * NSEC_PER_MSEC);
+			kill(child, SIGALRM);
+		}
 		waitpid(child, &status, 0);
 		require(WIFEXITED(status) && !WEXITSTATUS(status), "%s: it runs with SCHED_FIFO on CPU %d", what->what, cpu);
 		return child;
