@@ -186,6 +186,8 @@ MUTANTS = {
                            r"not ok \d+ no count changes after a write of 0 to enabled"),
     "starts_without_an_offset": ("memory", "ticker_cpu.c", "\tshare->clock_offset_ns = now.ns - now.mono_ns;\n", "", "late_start",
                                  r"not ok \d+ \w+: the first tick is as late as the interrupts"),
+    "checks_no_other_cpu": ("memory", "stall.c", "\t\tstall = ticker_cpu_check_remote(next, &info);\n", "\t\t;\n", "culprit",
+                            r"not ok \d+ interrupts off: the log has begin"),
     "keeps_an_offline_cpu": ("memory", "hotplug.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "\t\t;\n", "hotplug",
                              r"not ok \d+ hrtimer \d: an offline CPU has no periods"),
     "leaves_a_freed_event_queued": ("memory", "event.c", "\tlist_del_init(&ticker->event->node);\n", "", "rmdir",

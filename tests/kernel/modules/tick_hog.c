@@ -112,6 +112,7 @@ static __always_inline void hog_spin(bool interruptible)
 static noinline int hog_run(void *unused)
 {
 	unsigned long flags = 0;
+	int i;
 
 	pr_info("begin\n");
 	preempt_disable();
@@ -120,6 +121,9 @@ static noinline int hog_run(void *unused)
 	hog_spin(!irqs_off);
 	if (irqs_off)
 		local_irq_restore(flags);
+	/* The delayed interrupts come here, not at the start of the next function. */
+	for (i = 0; i < 10; i++)
+		cpu_relax();
 	free_ns = ktime_get_ns();
 	preempt_enable();
 	complete(&hog_done);
