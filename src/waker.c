@@ -16,7 +16,7 @@
 #include "event.h"
 
 #define TICKER_WAKER_PAUSES	200
-#define TICKER_WAKER_PAUSE_MAX_NS	(10 * NSEC_PER_SEC)
+#define TICKER_WAKER_PAUSE_MAX_NS	(10ULL * NSEC_PER_SEC)
 
 static void ticker_waker_wake_now(struct ticker_waker *waker, u64 now_ns)
 {

@@ -585,12 +585,13 @@ struct readers {
 	int pids[CPUS_MAX];	/* of hogN, by CPU */
 };
 
-/* Read last_stall without end. A thread hogN runs on CPU N only, and its pid never changes. */
+/* Read last_stall without end. A thread hogN runs its function on CPU N only, and its pid never changes. */
 static void read_records(void *shared)
 {
 	struct readers *readers = shared;
 	char path[256], text[8192];
 	struct record record;
+	bool in_function;
 	int cpu, end;
 
 	snprintf(path, sizeof(path), "%s/last_stall", ticker_dir());
@@ -608,7 +609,9 @@ static void read_records(void *shared)
 			continue;
 		}
 		readers->hogs++;
-		if (cpu < 0 || cpu >= CPUS_MAX || cpu != record.cpu) {
+		/* It is created on any CPU. */
+		in_function = is_in_stack(&record, "hog_many_fn+0x");
+		if (cpu < 0 || cpu >= CPUS_MAX || (in_function && cpu != record.cpu)) {
 			readers->mixed++;
 			continue;
 		}
@@ -617,7 +620,7 @@ static void read_records(void *shared)
 		readers->mixed += readers->pids[cpu] != record.pid;
 		readers->mixed += record.depth && strcmp(record.stack[0], record.function);
 		/* Unknown if another CPU reported it; at its start and its end the thread is in kthread(). */
-		readers->elsewhere += strcmp(record.function, "?") && !is_in_stack(&record, "hog_many_fn+0x");
+		readers->elsewhere += strcmp(record.function, "?") && !in_function;
 	}
 }
 
@@ -734,3 +737,56 @@ static void run_culprit_many(void)
 }
 
 const struct ktest test_culprit_many = { "culprit_many", run_culprit_many, .timeout_s = 600, .needs_vm = true };
+
+#define TIMER_EVENTS	"/sys/kernel/tracing/events/timer/"
+
+/* Duration of the longest run of a timer of sched_tick in the trace, in us; -1: there is none. */
+static double longest_run_us(void)
+{
+	FILE *trace = fopen("/sys/kernel/tracing/trace", "re");
+	char line[512], timer[64] = "", *at;
+	double begin = 0, time, took = -1;
+
+	require(trace, "the trace can be read");
+	while (fgets(line, sizeof(line), trace)) {
+		at = strstr(line, ": hrtimer_expire_");
+		if (!at)
+			continue;
+		/* "TASK-PID [CPU] FLAGS TIME: EVENT: hrtimer=ADDRESS ..." */
+		*at = '\0';
+		time = strtod(strrchr(line, ' '), NULL);
+		if (strstr(at + 1, "function=ticker_") && sscanf(strstr(at + 1, "hrtimer="), "%63s", timer) == 1)
+			begin = time;
+		else if (*timer && strstr(at + 1, "expire_exit") && strstr(at + 1, timer) && (time - begin) * 1e6 > took)
+			took = (time - begin) * 1e6;
+	}
+	fclose(trace);
+	return took;
+}
+
+/* How long the report of a stall takes in the interrupt. The console, which may be slow, prints nothing meanwhile. */
+static void run_culprit_cost(void)
+{
+	static const struct hold *const with_and_without_stack[] = { &holds[0], &holds[2] };
+
+	begin_culprit("0");
+	require(!file_write("/proc/sys/kernel/printk", "1"), "the console prints nothing");
+	for (size_t i = 0; i < ARRAY_SIZE(with_and_without_stack); i++) {
+		double us;
+
+		sleep_ns(6 * NSEC_PER_SEC);
+		fclose(fopen("/sys/kernel/tracing/trace", "we"));
+		require(!file_write(TIMER_EVENTS "hrtimer_expire_entry/enable", "1") &&
+			!file_write(TIMER_EVENTS "hrtimer_expire_exit/enable", "1"), "runs of hrtimers are traced");
+		hold(with_and_without_stack[i], 0);
+		require(!file_write(TIMER_EVENTS "hrtimer_expire_entry/enable", "0") &&
+			!file_write(TIMER_EVENTS "hrtimer_expire_exit/enable", "0"), "they are no longer traced");
+		us = longest_run_us();
+		check(us > 0 && us <= 50, "%s: the timer that reports the stall runs for at most 50 us: %.0f us", with_and_without_stack[i]->what, us);
+	}
+	file_write("/proc/sys/kernel/printk", "7");
+}
+
+const struct ktest test_culprit_cost = {
+	"culprit_cost", run_culprit_cost, .timeout_s = 300, .needs_vm = true, .needs_virtual = true
+};

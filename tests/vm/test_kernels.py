@@ -26,8 +26,7 @@ TICKER = ("files", "input", "modes", "users", "ticks", "settings", "stop", "inst
 MODULE = ("params", "gid", "names", "limits", "rmdir", "wakeups", "events", "stalls_seen", "stall_ended", "placed", "wheel_placed",
           "subscribe", "cache")
 TICKER_IN_TIME = ("ticks", "mean_lateness", "settings", "poll", "trace", "clock")
-MODULE_IN_TIME = ("wakeups", "stalls", "subscribe", "killed", "unsubscribed", "clock_steps", "log_shared", "queues",
-                  "culprit_traced")
+MODULE_IN_TIME = ("wakeups", "stalls", "subscribe", "killed", "unsubscribed", "clock_steps", "log_shared", "queues")
 
 # No "trace" on two CPUs: enabling a tracepoint patches the kernel's text under the other one, and QEMU 7.2's
 # threads may run the old instruction for ever (seen: CPU 1 looping in int3 of a call patched long before).
@@ -45,7 +44,7 @@ RUNS = {
 }
 # CPU 1 isolated by every option; and limits on what one user can take from others.
 ISOLATED = Run("races", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,1 nohz_full=1")
-GUARDS = Run("virtual", ("storm", "pollers", "rates"))
+GUARDS = Run("virtual", ("storm", "pollers", "rates", "culprit_traced", "culprit_cost"))
 SOAK = Run("virtual", ("ten_minutes", "soak"))
 LONG = Run("virtual", ("day", "thousand", "ten_thousand", "quiet_hour"))
 
