@@ -92,7 +92,7 @@ def group(item):
     given = parameters(item)
     if item.path.name not in ("test_debug.py", "test_kernels.py"):
         return item.path.parent.name
-    if item.name.startswith(("test_long", "test_soak", "test_limits_on_users")) and given.get("name") != "isolated":
+    if item.name.startswith(("test_long", "test_soak", "test_limits_on_users")) and not str(given.get("name")).startswith("isolated"):
         return "timelines"
     kernel = str(given.get("kernel") or given.get("checker") or item.path.stem)
     if str(given.get("run")).endswith(("virtual", "sleep", "timed", "faults")):

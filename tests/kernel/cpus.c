@@ -3,6 +3,7 @@
  * A ticker that ticks on several CPUs: the settings cpus and queue, counts of each
  * CPU and their sums, CPU hotplug.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -431,11 +432,38 @@ static unsigned int timers_on(int cpu)
 	return count;
 }
 
+/* How often the workers of high priority of a CPU have gone to sleep. */
+static unsigned long long worker_sleeps(int cpu)
+{
+	unsigned long long sum = 0, sleeps;
+	char path[300], text[4096], start[32];
+	struct dirent *entry;
+	DIR *proc;
+
+	snprintf(start, sizeof(start), "Name:\tkworker/%d:", cpu);
+	proc = opendir("/proc");
+	while ((entry = readdir(proc))) {
+		const char *number = text + strlen(start), *line;
+
+		snprintf(path, sizeof(path), "/proc/%s/status", entry->d_name);
+		if (!atoi(entry->d_name) || file_read(path, text, sizeof(text)) || strncmp(text, start, strlen(start)) ||
+		    number[strspn(number, "0123456789")] != 'H')
+			continue;
+		line = strstr(text, "\nvoluntary_ctxt_switches:");
+		if (line && sscanf(line, " voluntary_ctxt_switches: %llu", &sleeps) == 1)
+			sum += sleeps;
+	}
+	closedir(proc);
+	return sum;
+}
+
 /* One CPU is isolated by the kernel's command line. */
 static void run_isolated_cpus(void)
 {
 	unsigned int seconds = effort(60) > 3 ? effort(60) : 3, found = 0;
+	unsigned long long sleeps, others;
 	char isolated[64] = "", file[64];
+	struct ticker_stat stat;
 	int64_t end;
 	int cpu;
 
@@ -450,20 +478,33 @@ static void run_isolated_cpus(void)
 	ticker_set("stall_ms", "20000");
 	ticker_set("cpus", "housekeeping");
 	ticker_set("enabled", "1");
+	sleeps = worker_sleeps(cpu);
+	others = worker_sleeps(0);
 	end = now_ns(CLOCK_MONOTONIC) + seconds * NSEC_PER_SEC;
 	while (now_ns(CLOCK_MONOTONIC) < end) {
 		found += timers_on(cpu);
 		sleep_ns(20 * NSEC_PER_MSEC);
 	}
+	stat = stat_of_cpu(0);
+	sleeps = worker_sleeps(cpu) - sleeps;
+	others = worker_sleeps(0) - others;
 	check(!found, "housekeeping: in %u s no timer is on the isolated CPU %d", seconds, cpu);
+	check(sleeps < stat.counter / 10 && others >= stat.counter / 2,
+	      "no work item runs there: its workers slept %llu times, those of CPU 0 %llu times in %" PRIu64 " ticks", sleeps,
+	      others, stat.counter);
 	check(ticker_stat().cpus == (unsigned int)cpu_count() - 1, "it ticks on all other CPUs");
 	snprintf(file, sizeof(file), "percpu/%d", cpu);
-	check(ticker_open(file, O_RDONLY) < 0, "no work item ran there: %s does not exist", file);
+	check(ticker_open(file, O_RDONLY) < 0, "%s does not exist", file);
 
+	sleeps = worker_sleeps(cpu);
 	ticker_set("cpus", "all");
 	check(wait_for_counter(ticker_u64("counter") + 10, 20 * NSEC_PER_SEC), "all: it ticks");
-	sleep_ns(NSEC_PER_SEC / 5);
-	check(stat_of_cpu(cpu).counter > 0, "all: it ticks on CPU %d", cpu);
+	sleep_ns(NSEC_PER_SEC / 2);
+	found = timers_on(cpu);
+	stat = stat_of_cpu(cpu);
+	sleeps = worker_sleeps(cpu) - sleeps;
+	check(stat.counter > 0 && found, "all: CPU %d has timers and %" PRIu64 " ticks", cpu, stat.counter);
+	check(sleeps >= stat.counter / 2, "all: its workers slept %llu times", sleeps);
 }
 
 const struct ktest test_isolated_cpus = {

@@ -24,39 +24,45 @@ bool run_on(int cpu)
 	return !sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Count the hrtimers with a function on CPU 0 and CPU 1, from /proc/timer_list. */
-static void count_timers(const char *function, unsigned int count[2])
+/* Count the hrtimers with a function, from /proc/timer_list: count[1] on a CPU, count[0] on all others. */
+static void count_timers(const char *function, int cpu, unsigned int count[2])
 {
 	FILE *list = fopen("/proc/timer_list", "r");
 	char line[512], name[64];
-	int cpu = -1;
+	int at = -1;
 
 	count[0] = count[1] = 0;
 	if (!list)
 		require(false, "/proc/timer_list can be opened: %s", strerror(errno));
 	snprintf(name, sizeof(name), ", %s", function);
 	while (fgets(line, sizeof(line), list)) {
-		sscanf(line, "cpu: %d", &cpu);
-		if (cpu >= 0 && cpu < 2 && strstr(line, name))
-			count[cpu]++;
+		sscanf(line, "cpu: %d", &at);
+		if (at >= 0 && strstr(line, name))
+			count[at == cpu]++;
 	}
 	fclose(list);
 }
 
 /* Wait for the expected counts: an interrupt may be under way, and a timer that restarts itself is briefly not listed. */
-static bool settles(const char *function, unsigned int first, unsigned int second)
+static bool settles_around(int cpu, const char *function, unsigned int elsewhere, unsigned int there)
 {
 	int64_t end = now_ns(CLOCK_MONOTONIC) + 5 * NSEC_PER_SEC;
 	unsigned int count[2];
 
 	do {
-		count_timers(function, count);
-		if (count[0] == first && count[1] == second)
+		count_timers(function, cpu, count);
+		if (count[0] == elsewhere && count[1] == there)
 			return true;
 		sleep_ns(NSEC_PER_MSEC);
 	} while (now_ns(CLOCK_MONOTONIC) < end);
-	note("%s: %u on CPU 0, %u on CPU 1", function, count[0], count[1]);
+	note("%s: %u on CPU %d, %u elsewhere", function, count[1], cpu, count[0]);
 	return false;
+}
+
+/* On a machine with two CPUs. */
+static bool settles(const char *function, unsigned int first, unsigned int second)
+{
+	return settles_around(1, function, first, second);
 }
 
 static bool timers_are_on(int cpu, bool timer, bool watchdog)
@@ -110,7 +116,7 @@ static void check_spread(void)
 			check(false, "%s ticks after hotplug", numbered(i));
 	}
 	set_all(20, "enabled", "0");
-	count_timers("ticker_timer_fn", count);
+	count_timers("ticker_timer_fn", 1, count);
 	check(!count[0] && !count[1], "disabled tickers have no timers");
 	remove_all(20);
 }
@@ -152,32 +158,34 @@ static void run_placed(void)
 
 const struct ktest test_placed = { "placed", run_placed, .timeout_s = 300, .needs_vm = true };
 
-/* The kernel's command line isolates CPU 1. */
+/* The kernel's command line isolates one CPU. */
 static void run_isolated(void)
 {
-	char isolated[64] = "";
+	char isolated[64] = "", online[64];
+	int cpu;
 
 	file_read("/sys/devices/system/cpu/isolated", isolated, sizeof(isolated));
-	if (isolated[0] != '1') {
-		skip("isolated", "CPU 1 is not isolated");
+	if (!isolated[0] || isolated[0] == '\n') {
+		skip("isolated", "no CPU is isolated");
 		return;
 	}
-	require(run_on(1), "this process runs on the isolated CPU");
+	cpu = atoi(isolated);
+	snprintf(online, sizeof(online), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	require(run_on(cpu), "this process runs on the isolated CPU %d", cpu);
 	file_write("/proc/sys/kernel/timer_migration", "0");
 	require(!module_load("period_ms=100"), "the module loads");
-	check(settles("ticker_timer_fn", 1, 0), "the timer of the default ticker is on CPU 0");
+	check(settles_around(cpu, "ticker_timer_fn", 1, 0), "the timer of the default ticker is on another CPU");
 	make_all(10);
 	set_all(10, "period_ms", "100");
 	set_all(10, "stall_ms", "50000");
 	set_all(10, "enabled", "1");
-	check(settles("ticker_timer_fn", 11, 0) && settles("ticker_watchdog_fn", 10, 0),
-	      "the timers and watchdogs of ten more tickers are on CPU 0");
-	require(!file_write(CPU1_ONLINE, "0") && !file_write(CPU1_ONLINE, "1"),
-		"CPU 1 goes offline and comes online");
-	check(settles("ticker_timer_fn", 11, 0), "all timers are still on CPU 0");
+	check(settles_around(cpu, "ticker_timer_fn", 11, 0) && settles_around(cpu, "ticker_watchdog_fn", 10, 0),
+	      "the timers and watchdogs of ten more tickers are on other CPUs");
+	require(!file_write(online, "0") && !file_write(online, "1"), "CPU %d goes offline and comes online", cpu);
+	check(settles_around(cpu, "ticker_timer_fn", 11, 0), "all timers are still on other CPUs");
 	ticker_choose(numbered(0));
-	ticker_set("cpus", "1");
-	check(settles("ticker_timer_fn", 10, 1), "with cpu 1, the timer is on CPU 1");
+	ticker_set_number("cpus", cpu);
+	check(settles_around(cpu, "ticker_timer_fn", 10, 1), "with cpus=%d, its timer is on CPU %d", cpu, cpu);
 	remove_all(10);
 }
 
@@ -211,7 +219,7 @@ static void run_wheel_placed(void)
 
 		ticker_set("enabled", "1");
 		wait_for_counter(ticker_u64("counter"), 20 * NSEC_PER_SEC);
-		count_timers("ticker_watchdog_fn", count);
+		count_timers("ticker_watchdog_fn", 1, count);
 		if (count[0] || count[1] != 1)
 			note("watchdogs: %u on CPU 0, %u on CPU 1", count[0], count[1]);
 		wrong += count[0] || count[1] != 1;

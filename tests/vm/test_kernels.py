@@ -42,8 +42,8 @@ RUNS = {
     "cpus": Run("races-4", ("cpus", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
                              "late_start", "culprit", "culprit_blocked", "culprit_comm", "culprit_many")),
 }
-# CPU 1 isolated by every option; and limits on what one user can take from others.
-ISOLATED = Run("races", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,1 nohz_full=1")
+# CPU 3 isolated by every option; and limits on what one user can take from others.
+ISOLATED = Run("races-4", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,3 nohz_full=3")
 GUARDS = Run("virtual", ("storm", "pollers", "rates", "culprit_traced", "culprit_cost"))
 SOAK = Run("virtual", ("ten_minutes", "soak"))
 LONG = Run("virtual", ("day", "thousand", "ten_thousand", "quiet_hour"))
