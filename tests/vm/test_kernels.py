@@ -40,7 +40,8 @@ RUNS = {
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
     "cpus": Run("races-4", ("cpus", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
-                             "late_start", "culprit", "culprit_blocked", "culprit_comm", "culprit_many")),
+                             "late_start", "culprit", "culprit_blocked", "culprit_comm", "culprit_many"),
+                options="cpu0_hotplug"),
 }
 # CPU 3 isolated by every option; and limits on what one user can take from others.
 ISOLATED = Run("races-4", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,3 nohz_full=3")
@@ -105,6 +106,12 @@ def test_run_passes_without_a_warning(kernel, run, boots):
     result = boots(kernel, RUNS[run])
     assert result.green, result.explain()
     assert "sched_tick-test: begin" in result.console, "the kernel log does not contain the names of the tests"
+
+
+def test_cpu_0_goes_offline(kernel, boots):
+    """CPU 0 goes offline and comes online on the kernels that can do it."""
+    report = boots(kernel, RUNS["cpus"]).report
+    assert bool(re.search(r"^ +ok \d+ CPU 0 went and came", report, re.MULTILINE)) == (kernel.split("-")[0] in ("5.10", "6.1"))
 
 
 def test_a_bad_parameter_is_one_line_in_the_log(kernel, boots):

@@ -37,6 +37,10 @@ MODES = {
     "virtual": ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
                 "-rtc", "clock=vm,base=2026-01-01T00:00:00", "-seed", "1"],
 }
+# Kernels before 6.5 take CPU 0 offline, with cpu0_hotplug, only on Intel's CPUs. 5.10 idles
+# on these with mwait, which QEMU runs as a busy loop.
+CPU = "max,la57=off"
+MODE_CPU = {"races-4": f"{CPU},vendor=GenuineIntel,monitor=off"}
 # Pressure accounting (psi) adds 600 instructions to every wake-up: off where time is measured. The memory checks of a
 # stock kernel are on elsewhere only, because they take time. no_timer_check: early at boot a kernel counts interrupts in
 # a busy loop and panics if there are too few, which an emulator without CPU time causes, too. tsc=reliable: otherwise two
@@ -320,7 +324,7 @@ class Machine:
     def _command(self, directory, report="stdio,id=report", options=""):
         root, release = rootfs.root(self.kernel), rootfs.release(self.kernel)
         words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
-        return ["qemu-system-x86_64", "-cpu", "max,la57=off", "-m", self.memory, *MODES[self.mode],
+        return ["qemu-system-x86_64", "-cpu", MODE_CPU.get(self.mode, CPU), "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
                 "-serial", f"file:{directory}/console", "-chardev", report, "-serial", "chardev:report",
                 "-kernel", str(rootfs.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{directory}/initramfs",
