@@ -79,9 +79,9 @@ static void check_sums(int cpus)
 }
 
 /* Number of deadlines in a time at which the phase is 0. */
-static uint64_t periods_between(int64_t from_ns, int64_t to_ns)
+static uint64_t periods_between(int64_t from_ns, int64_t to_ns, int period_ms)
 {
-	int64_t period_ns = PERIOD_MS * NSEC_PER_MSEC;
+	int64_t period_ns = period_ms * NSEC_PER_MSEC;
 
 	return to_ns / period_ns - from_ns / period_ns;
 }
@@ -111,8 +111,8 @@ static void run_cpus(void)
 	to[0] = now_ns(CLOCK_MONOTONIC);
 	ticker_set("enabled", "0");
 	to[1] = now_ns(CLOCK_MONOTONIC);
-	fewest = periods_between(from[1], to[0]);
-	most = periods_between(from[0], to[1]);
+	fewest = periods_between(from[1], to[0], PERIOD_MS);
+	most = periods_between(from[0], to[1], PERIOD_MS);
 	for (int cpu = 0; cpu < cpus; cpu++) {
 		stat[cpu] = stat_of_cpu(cpu);
 		check(stat[cpu].counter > 0, "CPU %d ticks: %" PRIu64 ", missed %" PRIu64, cpu, stat[cpu].counter,
@@ -170,6 +170,89 @@ static void run_cpus(void)
 }
 
 const struct ktest test_cpus = { "cpus", run_cpus, .timeout_s = 300, .needs_vm = true };
+
+/* How often a CPU had not all its periods. */
+static unsigned int strays;
+
+/* Tick for a while at 1 ms on the first CPUs; add what each CPU counted. */
+static void tick_on(int cpus, int64_t ns, uint64_t *ticks, uint64_t *missed)
+{
+	struct ticker_stat before[CPUS_MAX];
+	uint64_t fewest, most;
+	int64_t from[2], to[2];
+	char list[16];
+
+	snprintf(list, sizeof(list), "0-%d", cpus - 1);
+	ticker_set("cpus", list);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		before[cpu] = stat_of_cpu(cpu);
+	from[0] = now_ns(CLOCK_MONOTONIC);
+	ticker_set("enabled", "1");
+	from[1] = now_ns(CLOCK_MONOTONIC);
+	sleep_ns(ns);
+	to[0] = now_ns(CLOCK_MONOTONIC);
+	ticker_set("enabled", "0");
+	to[1] = now_ns(CLOCK_MONOTONIC);
+	fewest = periods_between(from[1], to[0], 1);
+	most = periods_between(from[0], to[1], 1);
+	for (int cpu = 0; cpu < cpus; cpu++) {
+		struct ticker_stat after = stat_of_cpu(cpu);
+		uint64_t periods = after.counter + after.missed - before[cpu].counter - before[cpu].missed;
+
+		if (periods < fewest || periods > most) {
+			note("CPU %d of %d: %" PRIu64 " periods, not %" PRIu64 " to %" PRIu64, cpu, cpus, periods, fewest,
+			     most);
+			strays++;
+		}
+		*ticks += after.counter - before[cpu].counter;
+		*missed += after.missed - before[cpu].missed;
+	}
+}
+
+/*
+ * The ticks that a CPU runs do not become fewer as CPUs are added. A busy host takes ticks from
+ * more CPUs first, so one round in which it does not is enough.
+ */
+static void run_cpus_throughput(void)
+{
+	static const int sets[] = { 1, 2, 4 };
+	uint64_t ticks[ARRAY_SIZE(sets)] = { }, missed[ARRAY_SIZE(sets)] = { };
+	unsigned int rounds = effort(40), round;
+	double best = 0;
+
+	if (cpu_count() < 4) {
+		skip("cpus_throughput", "this machine has less than four CPUs");
+		return;
+	}
+	setup("enabled=0");
+	ticker_set("period_ms", "1");
+	ticker_set("phase_ms", "0");
+	/* Every CPU gets its file. */
+	ticker_set("cpus", "0-3");
+	ticker_set("enabled", "1");
+	ticker_set("enabled", "0");
+	for (round = 0; round < rounds || (best < 90 && round < rounds + 20); round++) {
+		double share[ARRAY_SIZE(sets)];
+
+		for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+			uint64_t run = 0, left = 0;
+
+			tick_on(sets[i], NSEC_PER_SEC / 2, &run, &left);
+			share[i] = (double)run / (run + left);
+			ticks[i] += run;
+			missed[i] += left;
+		}
+		if (share[2] / share[0] * 100 > best)
+			best = share[2] / share[0] * 100;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sets); i++)
+		note("1 ms on %d CPUs: %" PRIu64 " ticks, %" PRIu64 " missed: %.2f ticks in 1000 periods of a CPU", sets[i],
+		     ticks[i], missed[i], 1000.0 * ticks[i] / (ticks[i] + missed[i]));
+	check(!strays, "in %u rounds counter + missed is the number of periods of each CPU: %u times not", round, strays);
+	check(best >= 90, "with 4 CPUs a CPU runs 90 %% of the ticks that one alone runs: %.1f %% in the best round", best);
+}
+
+const struct ktest test_cpus_throughput = { "cpus_throughput", run_cpus_throughput, .timeout_s = 300, .needs_vm = true };
 
 static void run_cpus_input(void)
 {

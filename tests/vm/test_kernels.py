@@ -39,7 +39,7 @@ RUNS = {
     "named-sleep": Run("sleep", ("suspend",), "counter"),
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
-    "cpus": Run("races-4", ("cpus", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
+    "cpus": Run("races-4", ("cpus", "cpus_throughput", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
                              "late_start", "culprit", "culprit_blocked", "culprit_comm", "culprit_many"),
                 options="cpu0_hotplug"),
 }
