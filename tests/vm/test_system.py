@@ -135,7 +135,7 @@ EXPECTED = {
     "perf-late": r"sched_tick:sched_tick_tick: ticker=default .*lateness_ns=\d{7,} ",
     "perf-stall": r"tick_hog .*sched_tick:sched_tick_stall: ticker=default (.*\n)*.*kthread",
     "bpftrace-histogram": r"@late_ns\[default\]: \n\[\d+[KM]?, ",
-    "bpftrace-stall": r"default waits for CPU 0, which runs tick_hog\n(.*\n)+.*kthread",
+    "bpftrace-stall": r"default waits for CPU 0, held by tick_hog\[\d+\]\n(.*\n)+.*kthread",
 }
 
 
