@@ -158,7 +158,8 @@ void ticker_cpu_arm_here(struct ticker_cpu *share)
  * ticker_timer_fn() - queue the tick; function of the hrtimer of a share
  * @timer: the hrtimer
  *
- * Context: hard interrupt, on the CPU of the share. Takes no lock.
+ * Context: hard interrupt, on the CPU of the share. Takes no lock unless a tick is
+ * overdue.
  * Return: HRTIMER_RESTART if it restarts itself.
  */
 enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)

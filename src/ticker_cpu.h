@@ -46,7 +46,7 @@
  * @clock_offset_ns: the ticker's clock minus CLOCK_MONOTONIC when the next deadline
  *	was last seen ahead, in ns; unused on CLOCK_MONOTONIC; under @lock
  * @timer_fired_ns: time at which @timer last fired, in ns on CLOCK_MONOTONIC; 0 once
- *	a tick has used it. Atomic, so that the timer takes no lock.
+ *	a tick has used it. Atomic: the timer takes no lock for it.
  * @counts: counts of this share; under @lock
  * @work: the tick
  * @timer: queues @work at the deadline
