@@ -192,6 +192,13 @@ static int hog_thread(int (*run)(void *))
 	return 0;
 }
 
+static void hog_tasklet_work_fn(struct work_struct *work)
+{
+	tasklet_schedule(&hog_tasklet);
+}
+
+static DECLARE_WORK(hog_tasklet_work, hog_tasklet_work_fn);
+
 static int hog_set(const char *text, const struct kernel_param *param)
 {
 	int err;
@@ -213,10 +220,15 @@ static int hog_set(const char *text, const struct kernel_param *param)
 		flush_work(&hog_work);
 		return 0;
 	case HOG_SOFTIRQ:
-		err = smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
+		/* With PREEMPT_RT an interrupt of another CPU may raise no softirq. */
+		if (IS_ENABLED(CONFIG_PREEMPT_RT))
+			schedule_work_on(cpu, &hog_tasklet_work);
+		else
+			err = smp_call_function_single(cpu, hog_schedule_tasklet, NULL, 1);
 		if (err)
 			return err;
 		wait_for_completion(&hog_done);
+		flush_work(&hog_tasklet_work);
 		tasklet_unlock_wait(&hog_tasklet);
 		return 0;
 	case HOG_HARDIRQ:
