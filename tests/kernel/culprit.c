@@ -207,7 +207,7 @@ static void read_log(int fd, struct seen *seen)
 			mark = 'b';
 		else if (begins(line, "tick_hog: end"))
 			mark = 'e';
-		if (!mark && !begins(line, "sched_tick: "))
+		if ((!mark && !begins(line, "sched_tick: ")) || strstr(line, " stall messages suppressed"))
 			continue;
 		note("log: %s", line);
 		if (parse_line(line, false, &seen->stall))
