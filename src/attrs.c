@@ -145,8 +145,10 @@ static int ticker_show_stat(char *buf, int at, const void *value)
 			    counts->missed);
 	at += ticker_show_stat_lateness(buf, at, &counts->lateness);
 	at += ticker_show_stat_lateness(buf, at, &counts->timer_lateness);
-	at += sysfs_emit_at(buf, at, " %llu %u\n", counts->stalls,
-			    snapshot->cpus);
+	at += sysfs_emit_at(buf, at, " %llu %u", counts->stalls, snapshot->cpus);
+	at += sysfs_emit_at(buf, at, " %llu %llu %llu %llu\n",
+			    counts->late.steal_ns, counts->late.irq_ns,
+			    counts->late.softirq_ns, counts->late.other_ns);
 	return at - start;
 }
 
@@ -267,6 +269,14 @@ static struct attribute *ticker_timer_lateness_attrs[] = {
 	NULL
 };
 
+static struct attribute *ticker_late_attrs[] = {
+	&TICKER_RO("steal", counts.late.steal_ns, u64).attr,
+	&TICKER_RO("irq", counts.late.irq_ns, u64).attr,
+	&TICKER_RO("softirq", counts.late.softirq_ns, u64).attr,
+	&TICKER_RO("other", counts.late.other_ns, u64).attr,
+	NULL
+};
+
 unsigned int ticker_attrs_gid;
 
 /* The files are created writable for the group: a chmod after the uevent would race. */
@@ -304,10 +314,16 @@ static const struct attribute_group ticker_timer_lateness_group = {
 	.attrs = ticker_timer_lateness_attrs,
 };
 
+static const struct attribute_group ticker_late_group = {
+	.name = "late_ns",
+	.attrs = ticker_late_attrs,
+};
+
 static const struct attribute_group *ticker_groups[] = {
 	&ticker_group,
 	&ticker_lateness_group,
 	&ticker_timer_lateness_group,
+	&ticker_late_group,
 	NULL
 };
 

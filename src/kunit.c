@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
+#include <linux/string.h>
 
 #include "timeline.h"
 
@@ -391,6 +392,52 @@ static void skipping_counts_nothing(struct kunit *test)
 	}
 }
 
+static void lateness_is_split_by_cause(struct kunit *test)
+{
+	static const struct {
+		u64 late_ns, timer_late_ns;
+		struct ticker_cputime passed;
+		struct ticker_late late;
+	} cases[] = {
+		{ 9, 0, { }, { .other_ns = 9 } },
+		{ 0, 0, { 5, 5, 5 }, { } },
+		{ 9, 0, { .softirq_ns = 4 }, { .softirq_ns = 4, .other_ns = 5 } },
+		{ 9, 0, { 1, 2, 3 }, { 1, 2, 3, 3 } },
+		/* More was accounted than the tick was late. */
+		{ 9, 0, { 4, 20, 20 }, { .steal_ns = 4, .irq_ns = 5 } },
+		{ 9, 0, { 4, 4, 20 }, { 4, 4, 1, 0 } },
+		/* The timer's interrupt was late. */
+		{ 9, 6, { }, { .irq_ns = 6, .other_ns = 3 } },
+		{ 9, 6, { .irq_ns = 2 }, { .irq_ns = 8, .other_ns = 1 } },
+		{ 9, 6, { .steal_ns = 2 }, { .steal_ns = 2, .irq_ns = 4, .other_ns = 3 } },
+		{ 9, 6, { .steal_ns = 20 }, { .steal_ns = 9 } },
+		{ 9, 0, { -5ULL, -5ULL, -5ULL }, { .other_ns = 9 } },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct ticker_cputime *passed = &cases[i].passed;
+		struct ticker_cputime before = { 10, 20, 30 };
+		struct ticker_cputime now = { 10 + passed->steal_ns,
+			20 + passed->irq_ns, 30 + passed->softirq_ns };
+		struct ticker_late late = { };
+
+		ticker_late_add(&late, cases[i].late_ns, cases[i].timer_late_ns,
+				&before, &now);
+		KUNIT_EXPECT_EQ(test, memcmp(&late, &cases[i].late, sizeof(late)), 0);
+	}
+}
+
+static void causes_of_cpus_add_up(struct kunit *test)
+{
+	struct ticker_late sum = { 1, 2, 3, 4 };
+	struct ticker_late one = { 10, 20, 30, ~0ULL };
+	struct ticker_late expected = { 11, 22, 33, ~0ULL };
+
+	ticker_late_merge(&sum, &one);
+	KUNIT_EXPECT_EQ(test, memcmp(&sum, &expected, sizeof(sum)), 0);
+}
+
 static void merging_adds_up(struct kunit *test)
 {
 	struct ticker_lateness one = { 0 }, other = { 0 };
@@ -436,6 +483,8 @@ static struct kunit_case ticker_cases[] = {
 	KUNIT_CASE(sums_do_not_wrap),
 	KUNIT_CASE(reset_keeps_sum_and_histogram),
 	KUNIT_CASE(merging_adds_up),
+	KUNIT_CASE(lateness_is_split_by_cause),
+	KUNIT_CASE(causes_of_cpus_add_up),
 	{}
 };
 

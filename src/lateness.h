@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Statistics of lateness: last, maximum, sum, and a histogram.
+ * Statistics of lateness: last, maximum, sum, a histogram, and where it went.
  *
  * Compiles in the kernel and on the host, and depends on neither. The caller
  * serializes the calls on one struct.
@@ -31,11 +31,42 @@ struct ticker_lateness {
 	u64 histogram[TICKER_LATENESS_BUCKETS];
 };
 
+/**
+ * struct ticker_cputime - CPU time of one CPU by the kernel's accounting, in ns
+ * @steal_ns: the hypervisor ran something else
+ * @irq_ns: interrupt handlers
+ * @softirq_ns: softirqs
+ */
+struct ticker_cputime {
+	u64 steal_ns;
+	u64 irq_ns;
+	u64 softirq_ns;
+};
+
+/**
+ * struct ticker_late - where the time between deadlines and ticks went, in ns
+ * @steal_ns: the hypervisor ran something else
+ * @irq_ns: the CPU took no interrupts, or ran interrupt handlers
+ * @softirq_ns: softirqs
+ * @other_ns: tasks, and what the kernel did not account
+ */
+struct ticker_late {
+	u64 steal_ns;
+	u64 irq_ns;
+	u64 softirq_ns;
+	u64 other_ns;
+};
+
 extern const u64 ticker_lateness_bounds_ns[TICKER_LATENESS_BOUNDS];
 
 void ticker_lateness_merge(struct ticker_lateness *into,
 			   const struct ticker_lateness *from);
 void ticker_lateness_reset(struct ticker_lateness *lateness);
+
+void ticker_late_add(struct ticker_late *late, u64 late_ns, u64 timer_late_ns,
+		     const struct ticker_cputime *before,
+		     const struct ticker_cputime *now);
+void ticker_late_merge(struct ticker_late *into, const struct ticker_late *from);
 
 /* The sum never goes down, not even by an overflow. */
 static inline u64 ticker_lateness_sum(u64 a_ns, u64 b_ns)

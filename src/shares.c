@@ -435,5 +435,6 @@ void ticker_read_snapshot(struct ticker *ticker,
 				      &counts.lateness);
 		ticker_lateness_merge(&snapshot->counts.timer_lateness,
 				      &counts.timer_lateness);
+		ticker_late_merge(&snapshot->counts.late, &counts.late);
 	}
 }

@@ -17,6 +17,7 @@
 #include <linux/smp.h>
 #include <linux/wait_bit.h>
 
+#include "cputime.h"
 #include "event.h"
 #include "place.h"
 #include "stall.h"
@@ -31,6 +32,12 @@
 
 /* The timer wheel is not notified of clock steps or resume: check that often. */
 #define TICKER_CLOCK_RECHECK_JIFFIES	HZ
+
+/*
+ * Where a shorter lateness went is not recorded: the kernel's accounting is coarser,
+ * and it would make each tick 1.5 % dearer.
+ */
+#define TICKER_LATE_NS			NSEC_PER_MSEC
 
 /* What ticker_cpu_report() does besides the tracepoints. */
 #define TICKER_REPORT_STALL		BIT(0)
@@ -174,8 +181,11 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 
 	/* If an earlier tick is overdue the time is that of its deadline. */
 	overdue = atomic64_read(&share->timer_fired_ns);
-	if (!overdue)
+	if (!overdue) {
 		atomic64_set(&share->timer_fired_ns, now.mono_ns);
+		if (ticker_cpu_is_bound(share))
+			ticker_cputime_update_irqs(&share->cputime, cpu);
+	}
 	if (!share->timer_restarts) {
 		/* On CLOCK_REALTIME it is pending, to check the clock later. */
 		mod_delayed_work_on(cpu, ticker->wq, &share->work, 0);
@@ -197,6 +207,17 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 		ticker_cpu_watch(share, now.ns - ktime_to_ns(hrtimer_get_expires(timer)));
 	hrtimer_set_expires(timer, ns_to_ktime(next_ns));
 	return HRTIMER_RESTART;
+}
+
+/* Record where the lateness of a tick went, of a share that has a CPU. */
+static noinline void ticker_cpu_add_late(struct ticker_cpu *share,
+					 u64 lateness_ns, u64 timer_late_ns)
+{
+	struct ticker_cputime before = share->cputime;
+
+	ticker_cputime_update(&share->cputime, share->cpu);
+	ticker_late_add(&share->counts.late, lateness_ns, timer_late_ns,
+			&before, &share->cputime);
 }
 
 /* Not inline, so that a tick without observers needs no stack for @info. */
@@ -244,6 +265,7 @@ void ticker_work_fn(struct work_struct *work)
 	struct ticker_cpu *share = container_of(to_delayed_work(work),
 						struct ticker_cpu, work);
 	u64 deadline_ns, reached_ns, lateness_ns, missed, timer_fired_ns;
+	u64 timer_late_ns = 0;
 	struct ticker_counts *counts = &share->counts;
 	struct ticker *ticker = share->ticker;
 	struct ticker_instant now;
@@ -278,10 +300,17 @@ void ticker_work_fn(struct work_struct *work)
 	if (!share->timer_suffices)
 		ticker_cpu_arm_next(share, now);
 
-	if (timer_fired_ns >= reached_ns && timer_fired_ns <= now.mono_ns)
-		ticker_lateness_add(&counts->timer_lateness,
-				    timer_fired_ns - reached_ns);
+	if (timer_fired_ns >= reached_ns && timer_fired_ns <= now.mono_ns) {
+		timer_late_ns = timer_fired_ns - reached_ns;
+		ticker_lateness_add(&counts->timer_lateness, timer_late_ns);
+	}
 	ticker_lateness_add(&counts->lateness, lateness_ns);
+	if (ticker_cpu_is_bound(share)) {
+		if (unlikely(lateness_ns > TICKER_LATE_NS))
+			ticker_cpu_add_late(share, lateness_ns, timer_late_ns);
+		else
+			ticker_cputime_update(&share->cputime, share->cpu);
+	}
 	if (ticker->config.stall_ms || share->stalled) {
 		if (ticker_cpu_begin_stall(share, deadline_ns, lateness_ns))
 			what |= TICKER_REPORT_STALL;

@@ -91,6 +91,7 @@ extern const struct ticker_config ticker_config_default;
  * @lateness: delay from the deadline to the tick
  * @timer_lateness: delay from the deadline to the timer interrupt, for ticks that
  *	the hrtimer queued
+ * @late: where @lateness went; of shares with a CPU
  */
 struct ticker_counts {
 	u64 counter;
@@ -98,6 +99,7 @@ struct ticker_counts {
 	u64 stalls;
 	struct ticker_lateness lateness;
 	struct ticker_lateness timer_lateness;
+	struct ticker_late late;
 };
 
 /**

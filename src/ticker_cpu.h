@@ -47,6 +47,8 @@
  *	was last seen ahead, in ns; unused on CLOCK_MONOTONIC; under @lock
  * @timer_fired_ns: time at which @timer last fired, in ns on CLOCK_MONOTONIC; 0 once
  *	a tick has used it. Atomic: the timer takes no lock for it.
+ * @cputime: CPU time of @cpu as of the last tick; interrupts and softirqs as of
+ *	@timer_fired_ns. Of shares with a CPU; under @lock, but @timer takes no lock.
  * @counts: counts of this share; under @lock
  * @work: the tick
  * @timer: queues @work at the deadline
@@ -74,6 +76,7 @@ struct ticker_cpu {
 	u64 missed_reported;
 	u64 clock_offset_ns;
 	atomic64_t timer_fired_ns;
+	struct ticker_cputime cputime;
 	struct ticker_counts counts;
 
 	struct delayed_work work;

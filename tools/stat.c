@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 const uint64_t lateness_bounds_ns[LATENESS_BOUNDS] = {
 	1000, 2000, 5000,
@@ -62,24 +63,40 @@ static const struct {
 	FIELD(timer_lateness.histogram),
 	FIELD(stalls),
 	FIELD(cpus),
+	FIELD(late_ns.steal),
+	FIELD(late_ns.irq),
+	FIELD(late_ns.softirq),
+	FIELD(late_ns.other),
 };
 
 #define FIELDS	(sizeof(fields) / sizeof(*fields))
+
+/* Parse the fields. The last ones are missing in the lines of earlier versions. */
+static bool parse_fields(const char **text, struct stat_line *stat)
+{
+	for (size_t i = 0; i < FIELDS; i++) {
+		uint64_t *values = (uint64_t *)((char *)stat + fields[i].offset);
+
+		for (size_t j = 0; j < fields[i].count; j++) {
+			if (parse_number(text, &values[j]))
+				continue;
+			if (values == &stat->cpus)
+				stat->cpus = stat->enabled;
+			return values == &stat->cpus || values == &stat->late_ns.steal;
+		}
+	}
+	stat->has_late = true;
+	return true;
+}
 
 bool stat_parse(const char *text, struct stat_line *stat)
 {
 	uint64_t later;
 
-	for (size_t i = 0; i < FIELDS; i++) {
-		uint64_t *values = (uint64_t *)((char *)stat + fields[i].offset);
-
-		for (size_t j = 0; j < fields[i].count; j++)
-			if (!parse_number(&text, &values[j])) {
-				if (values != &stat->cpus)
-					return false;
-				stat->cpus = stat->enabled;
-			}
-	}
+	/* The fuzzer compares two of them byte by byte. */
+	memset(stat, 0, sizeof(*stat));
+	if (!parse_fields(&text, stat))
+		return false;
 	while (parse_number(&text, &later))
 		;
 	return stat->enabled <= 1 && stat->period_ms >= 1 && stat->period_ms <= INT32_MAX &&
@@ -91,6 +108,8 @@ void stat_print(FILE *out, const struct stat_line *stat)
 	for (size_t i = 0; i < FIELDS; i++) {
 		const uint64_t *values = (const uint64_t *)((const char *)stat + fields[i].offset);
 
+		if (values == &stat->late_ns.steal && !stat->has_late)
+			break;
 		for (size_t j = 0; j < fields[i].count; j++)
 			fprintf(out, "%s%" PRIu64, i || j ? " " : "", values[j]);
 	}
@@ -105,11 +124,19 @@ static bool lateness_follows(const struct lateness *now, const struct lateness *
 	return now->sum_ns >= before->sum_ns;
 }
 
+static bool late_follows(const struct stat_line *now, const struct stat_line *before)
+{
+	const struct late *late = &now->late_ns, *earlier = &before->late_ns;
+
+	return !now->has_late || (late->steal >= earlier->steal && late->irq >= earlier->irq &&
+				  late->softirq >= earlier->softirq && late->other >= earlier->other);
+}
+
 bool stat_follows(const struct stat_line *now, const struct stat_line *before)
 {
 	return now->counter >= before->counter && now->missed >= before->missed && now->stalls >= before->stalls &&
 	       lateness_follows(&now->lateness, &before->lateness) &&
-	       lateness_follows(&now->timer_lateness, &before->timer_lateness);
+	       lateness_follows(&now->timer_lateness, &before->timer_lateness) && late_follows(now, before);
 }
 
 static void lateness_subtract(struct lateness *now, const struct lateness *before)
@@ -126,6 +153,10 @@ void stat_subtract(struct stat_line *now, const struct stat_line *before)
 	now->stalls -= before->stalls;
 	lateness_subtract(&now->lateness, &before->lateness);
 	lateness_subtract(&now->timer_lateness, &before->timer_lateness);
+	now->late_ns.steal -= before->late_ns.steal;
+	now->late_ns.irq -= before->late_ns.irq;
+	now->late_ns.softirq -= before->late_ns.softirq;
+	now->late_ns.other -= before->late_ns.other;
 }
 
 uint64_t lateness_count(const struct lateness *lateness)

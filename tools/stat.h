@@ -16,17 +16,24 @@ struct lateness {
 	uint64_t last_ns, max_ns, sum_ns, histogram[LATENESS_BUCKETS];
 };
 
+/* Where lateness went, of tickers with CPUs. */
+struct late {
+	uint64_t steal, irq, softirq, other;
+};
+
 struct stat_line {
 	uint64_t enabled, period_ms, counter, missed, stalls, cpus;
 	struct lateness lateness, timer_lateness;
+	struct late late_ns;
+	bool has_late;
 };
 
 /* Inclusive upper bounds of all buckets but the last. The bounds are part of the kernel interface and never change. */
 extern const uint64_t lateness_bounds_ns[LATENESS_BOUNDS];
 
 /*
- * Returns false if @text is not a line of stat. Fields that later versions append are ignored. A line without @cpus, of
- * a version in which each ticker ticks on one CPU, is accepted.
+ * Returns false if @text is not a line of stat. Fields that later versions append are ignored. A line of an earlier
+ * version is accepted: without @cpus each ticker ticks on one CPU, and without @late_ns @has_late is false.
  */
 bool stat_parse(const char *text, struct stat_line *stat);
 

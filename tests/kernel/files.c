@@ -47,6 +47,10 @@ static const struct {
 	{ "timer_lateness/sum_ns", 0444, "0" },
 	{ "timer_lateness/histogram", 0444 },
 	{ "timer_lateness/bounds_ns", 0444 },
+	{ "late_ns/steal", 0444, "0" },
+	{ "late_ns/irq", 0444, "0" },
+	{ "late_ns/softirq", 0444, "0" },
+	{ "late_ns/other", 0444, "0" },
 };
 
 static size_t read_row(const char *name, uint64_t *row, size_t size)

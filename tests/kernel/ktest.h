@@ -51,6 +51,9 @@ struct ticker_stat {
 	unsigned int cpus;
 	uint64_t counter, missed, stalls;
 	struct lateness lateness, timer_lateness;
+	struct {
+		uint64_t steal_ns, irq_ns, softirq_ns, other_ns;
+	} late;
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
@@ -76,7 +79,7 @@ int helper_set(const char *name, const char *parameter, int value);	/* 0 or errn
 int module_remove(const char *name);
 bool run_on(int cpu);	/* bind this process */
 /* How tick_hog, which is loaded, holds a CPU. */
-enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ, HOG_HARDIRQ, HOG_FIFO, HOG_CONTEXTS };
+enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ, HOG_HARDIRQ, HOG_FIFO, HOG_IRQ_WORK, HOG_CONTEXTS };
 void hog_in(int cpu, int ms, int context);
 void hog(int cpu, int ms, bool irqs_off);	/* occupy the CPU with tick_hog, which must be loaded */
 int ticker_make(const char *name);

@@ -301,6 +301,10 @@ static struct ticker_stat ticker_stat_of(const char *file)
 	parse_lateness(&at, &stat.timer_lateness);
 	stat.stalls = strtoull(at, &at, 10);
 	stat.cpus = strtoul(at, &at, 10);
+	stat.late.steal_ns = strtoull(at, &at, 10);
+	stat.late.irq_ns = strtoull(at, &at, 10);
+	stat.late.softirq_ns = strtoull(at, &at, 10);
+	stat.late.other_ns = strtoull(at, &at, 10);
 	if (*at)
 		require(false, "stat ends after its last field, not with \"%s\"", at);
 	return stat;

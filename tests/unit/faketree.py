@@ -65,6 +65,7 @@ def stat_line(values, late, timer_late, ticking):
     stat = [values[name] for name in ("enabled", "period_ms", "counter", "missed")]
     stat += [4210 * ran, values.get("max_ns", 61234567) * ran, sum(late) * 4500, *late]
     stat += [700 * ran, 19000 * ran, sum(timer_late) * 600, *timer_late, values["stalls"], ticking]
+    stat += values.get("late_ns", (0, 0, 0, 0))
     return " ".join(map(str, stat))
 
 

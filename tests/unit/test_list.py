@@ -123,11 +123,12 @@ def test_number_of_cpus(run, tree):
     assert (shown["cpus"], shown["cpus_effective"], shown["cpus_number"]) == ("housekeeping", cpus, 6)
 
 
-@pytest.mark.parametrize("edit,cpus", [(lambda fields: fields[:-1], 1), (lambda fields: ["0", *fields[1:-1]], 0),
-                                       (lambda fields: fields[:-1] + ["7", "5", "18446744073709551615"], 7)],
-                         ids=["older", "older, disabled", "newer"])
+@pytest.mark.parametrize("edit,cpus", [(lambda fields: fields[:63], 1), (lambda fields: ["0", *fields[1:63]], 0),
+                                       (lambda fields: [*fields[:63], "7"], 7),
+                                       (lambda fields: [*fields[:63], "7", *fields[64:], "5", "18446744073709551615"], 7)],
+                         ids=["older", "older, disabled", "without late_ns", "newer"])
 def test_stat_of_other_versions(run, tree, edit, cpus):
-    """A line without the number of CPUs is of a ticker on one CPU; fields that are not known are ignored."""
+    """A line without the number of CPUs is of a ticker on one CPU; late_ns may be missing; fields that are not known are ignored."""
     stat = sysfs(tree) / "stat"
     stat.write_text(" ".join(edit(stat.read_text("ascii").split())) + "\n", encoding="ascii")
     (found,) = json.loads(run("list", "--json", "default").out)["tickers"]

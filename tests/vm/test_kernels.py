@@ -45,7 +45,7 @@ RUNS = {
 }
 # CPU 3 isolated by every option; and limits on what one user can take from others.
 ISOLATED = Run("races-4", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,3 nohz_full=3")
-GUARDS = Run("virtual", ("storm", "pollers", "rates", "culprit_traced", "culprit_cost"))
+GUARDS = Run("virtual", ("storm", "pollers", "rates", "culprit_traced", "culprit_cost", "late_ns"))
 SOAK = Run("virtual", ("ten_minutes", "soak"))
 LONG = Run("virtual", ("day", "thousand", "ten_thousand", "quiet_hour"))
 
@@ -171,7 +171,7 @@ def test_long_timelines_pass_without_a_warning(boots):
 @pytest.mark.parametrize("name", GUARDS.tests + ISOLATED.tests)
 def test_limits_on_users(name, boots):
     """Many stalls, many pollers and high rates of the group do not disturb others; tickers avoid isolated CPUs;
-    a stall's trace event names the culprit, and its report takes at most 50 us."""
+    a stall's trace event names the culprit, and its report takes at most 50 us; each kind of hog is in its counter of late_ns."""
     run = ISOLATED if name in ISOLATED.tests else GUARDS
     result = boots(REFERENCE, run)
     check_case(result, name)

@@ -13,6 +13,7 @@
 #include <linux/cpumask.h>
 #include <linux/err.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
@@ -41,6 +42,7 @@ enum {
 	HOG_SOFTIRQ,	/* a tasklet */
 	HOG_HARDIRQ,	/* the handler of an interrupt of another CPU */
 	HOG_FIFO,	/* a kernel thread of the policy SCHED_FIFO */
+	HOG_IRQ_WORK,	/* the handler of an interrupt that the CPU raises itself; ignores cpu */
 };
 
 static unsigned int context;
@@ -171,6 +173,14 @@ static noinline void hog_ipi_fn(void *unused)
 	complete(&hog_done);
 }
 
+static noinline void hog_irq_work_fn(struct irq_work *work)
+{
+	hog_spin(false);
+	complete(&hog_done);
+}
+
+static DEFINE_IRQ_WORK(hog_irq_work, hog_irq_work_fn);
+
 static void hog_nothing(void *unused)
 {
 }
@@ -238,6 +248,11 @@ static int hog_set(const char *text, const struct kernel_param *param)
 			return err;
 		wait_for_completion(&hog_done);
 		smp_call_function_single(cpu, hog_nothing, NULL, 1);
+		return 0;
+	case HOG_IRQ_WORK:
+		irq_work_queue(&hog_irq_work);
+		wait_for_completion(&hog_done);
+		irq_work_sync(&hog_irq_work);
 		return 0;
 	}
 	return -EINVAL;
