@@ -31,6 +31,18 @@ static void print_lateness(const char *title, const struct lateness *lateness)
 	bars_print(stdout, lateness);
 }
 
+static void print_late(const struct stat_line *stat)
+{
+	const struct late *late = &stat->late_ns;
+	char texts[4][HUMAN_SIZE];
+
+	if (!(late->steal | late->irq | late->softirq | late->other))
+		return;
+	printf("causes of lateness over 1ms: steal %s, irq %s, softirq %s, other %s\n",
+	       human_ns(late->steal, texts[0], HUMAN_SIZE), human_ns(late->irq, texts[1], HUMAN_SIZE),
+	       human_ns(late->softirq, texts[2], HUMAN_SIZE), human_ns(late->other, texts[3], HUMAN_SIZE));
+}
+
 /* Print the settings, one in each line, as settings_parse() reads them. */
 static int print_settings(const struct ticker *ticker, const char *indent)
 {
@@ -65,6 +77,7 @@ static int print_human(const struct ticker *ticker)
 	       stat->stalls);
 	print_lateness("lateness", &stat->lateness);
 	print_lateness("timer lateness", &stat->timer_lateness);
+	print_late(stat);
 	return STATUS_DONE;
 }
 
@@ -93,6 +106,18 @@ static void print_json_lateness(const char *name, const struct lateness *latenes
 	printf("      \"histogram\": [");
 	print_numbers(lateness->histogram, LATENESS_BUCKETS, ", ");
 	printf("]\n   }%s\n", end);
+}
+
+static void print_json_late(const struct stat_line *stat)
+{
+	const struct late *late = &stat->late_ns;
+
+	if (stat->has_late)
+		printf("   \"late_ns\": {\n      \"steal\": %" PRIu64 ",\n      \"irq\": %" PRIu64
+		       ",\n      \"softirq\": %" PRIu64 ",\n      \"other\": %" PRIu64 "\n   }\n",
+		       late->steal, late->irq, late->softirq, late->other);
+	else
+		printf("   \"late_ns\": null\n");
 }
 
 static void print_json_setting(enum setting setting, const char *text)
@@ -134,7 +159,8 @@ static int print_json(const struct ticker *ticker)
 	print_numbers(lateness_bounds_ns, LATENESS_BOUNDS, ", ");
 	printf("],\n");
 	print_json_lateness("lateness", &stat->lateness, ",");
-	print_json_lateness("timer_lateness", &stat->timer_lateness, "");
+	print_json_lateness("timer_lateness", &stat->timer_lateness, ",");
+	print_json_late(stat);
 	printf("}\n");
 	return STATUS_DONE;
 }
@@ -169,6 +195,10 @@ static int print_raw(const struct ticker *ticker)
 	       stat->stalls);
 	print_raw_lateness("lateness", &stat->lateness);
 	print_raw_lateness("timer_lateness", &stat->timer_lateness);
+	if (stat->has_late)
+		printf("late_ns/steal %" PRIu64 "\nlate_ns/irq %" PRIu64 "\nlate_ns/softirq %" PRIu64
+		       "\nlate_ns/other %" PRIu64 "\n", stat->late_ns.steal, stat->late_ns.irq,
+		       stat->late_ns.softirq, stat->late_ns.other);
 	return STATUS_DONE;
 }
 

@@ -13,6 +13,7 @@ from conftest import TOP
 BUCKETS = 26
 LATE = {2: 85990, 3: 398, 8: 10, 15: 2}
 TIMER_LATE = {0: 86399, 4: 1}
+LATE_NS = (5000000, 300000000, 0, 1750000)
 LONG_NAME = "a.name-of_32.characters.is.long1"
 
 
@@ -84,7 +85,7 @@ def _tree(tmp_path):
     put(sysfs(tmp_path))
     put(sysfs(tmp_path) / "tickers" / "backup", period_ms=86400000, counter=0, missed=0, stalls=0, phase_ms=10800000,
         clock="monotonic boottime [realtime]")
-    put(sysfs(tmp_path) / "tickers" / LONG_NAME, enabled=0, period_ms=250, missed=0, cpus="0,10", percpu={
+    put(sysfs(tmp_path) / "tickers" / LONG_NAME, enabled=0, period_ms=250, missed=0, cpus="0,10", late_ns=LATE_NS, percpu={
         10: {"counter": 400, "stalls": 1, "late": {2: 380, 8: 10, 3: 8, 15: 2}},
         0: {"counter": 86000, "stalls": 0, "late": {2: 85610, 3: 390}, "max_ns": 9876}})
     (tmp_path / "sys" / "kernel" / "config" / "sched_tick").mkdir(parents=True)

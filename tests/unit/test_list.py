@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import TOP
-from faketree import LATE, LONG_NAME, _run, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
+from faketree import LATE, LATE_NS, LONG_NAME, _run, _tool, _tree, put, sysfs  # noqa: F401  pylint: disable=unused-import
 
 GOLD = TOP / "tests" / "unit" / "tool"
 
@@ -101,7 +101,7 @@ def test_json_types(run, tree):
     shown = json.loads(run("show", "--json", "backup").out)
     types = {"name": str, "period_ms": int, "phase_ms": int, "timer": str, "clock": str, "cpus": str, "queue": str, "notify": bool,
              "stall_ms": int, "enabled": bool, "cpus_effective": str, "cpus_number": int, "counter": int, "missed": int, "stalls": int, "bounds_ns": list,
-             "lateness": dict, "timer_lateness": dict}
+             "lateness": dict, "timer_lateness": dict, "late_ns": dict}
     assert {name: type(value) for name, value in shown.items()} == types
     (listed,) = json.loads(run("list", "--json", "default").out)["tickers"]
     assert {type(value) for name, value in listed.items() if name not in ("name", "enabled")} == {int}
@@ -121,6 +121,18 @@ def test_number_of_cpus(run, tree):
     assert f"cpus_effective {cpus}" in raw and "cpus housekeeping" in raw
     shown = json.loads(run("show", "-J", "default").out)
     assert (shown["cpus"], shown["cpus_effective"], shown["cpus_number"]) == ("housekeeping", cpus, 6)
+
+
+def test_causes_of_lateness(run, tree):
+    """show has the four counters of late_ns in each form; null or nothing if the module does not have them."""
+    assert run("show", LONG_NAME).out.endswith("causes of lateness over 1ms: steal 5ms, irq 300ms, softirq 0ns, other 1.75ms\n")
+    assert run("show", "-r", LONG_NAME).out.endswith("".join(
+        f"late_ns/{name} {ns}\n" for name, ns in zip(("steal", "irq", "softirq", "other"), LATE_NS)))
+    assert tuple(json.loads(run("show", "-J", LONG_NAME).out)["late_ns"].values()) == LATE_NS
+    stat = sysfs(tree) / "tickers" / LONG_NAME / "stat"
+    stat.write_text(" ".join(stat.read_text("ascii").split()[:64]) + "\n", encoding="ascii")
+    assert json.loads(run("show", "-J", LONG_NAME).out)["late_ns"] is None
+    assert "late_ns" not in run("show", "-r", LONG_NAME).out and "causes" not in run("show", LONG_NAME).out
 
 
 @pytest.mark.parametrize("edit,cpus", [(lambda fields: fields[:63], 1), (lambda fields: ["0", *fields[1:63]], 0),
