@@ -339,6 +339,19 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 	return status;
 }
 
+size_t ticker_count_cpus(const char *name)
+{
+	DIR *directory = opendir(ticker_path(name, "percpu"));
+	const struct dirent *entry;
+	size_t count = 0;
+
+	while (directory && (entry = readdir(directory)))
+		count += is_number(entry);
+	if (directory)
+		closedir(directory);
+	return count;
+}
+
 int ticker_list_cpus(const char *name, struct ticker **list, size_t *count)
 {
 	struct dirent **entries = NULL;

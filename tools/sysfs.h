@@ -59,6 +59,9 @@ int ticker_stat(const char *name, struct ticker *ticker);
  */
 int ticker_list(char *const *names, struct ticker **list, size_t *count);
 
+/* The number of CPUs that a ticker has run on; 0 if it has always been on any CPU. */
+size_t ticker_count_cpus(const char *name);
+
 /*
  * Read the counts of each CPU that a ticker has run on, in the order of their
  * numbers; the name is the number. The list is empty if the ticker has always been on

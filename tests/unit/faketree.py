@@ -4,6 +4,7 @@
 import collections
 import functools
 import os
+import re
 import subprocess
 
 import pytest
@@ -68,6 +69,11 @@ def stat_line(values, late, timer_late, ticking):
     stat += [700 * ran, 19000 * ran, sum(timer_late) * 600, *timer_late, values["stalls"], ticking]
     stat += values.get("late_ns", (0, 0, 0, 0))
     return " ".join(map(str, stat))
+
+
+def timeless(text):
+    """Metrics without the time that an export took, which is the only figure that differs between two exports."""
+    return re.sub(r"(?m)^(sched_tick_export_duration_seconds) \d+[.]\d{9}$", r"\1 TIME", text)
 
 
 def sysfs(tree):

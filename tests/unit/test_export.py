@@ -12,11 +12,12 @@ import stat
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
 from conftest import TOP
-from faketree import LONG_NAME, Done, _run, _tool, _tree, put, row, sysfs  # noqa: F401  pylint: disable=unused-import
+from faketree import LONG_NAME, Done, _run, _tool, _tree, put, row, sysfs, timeless  # noqa: F401  pylint: disable=unused-import
 
 DEFAULT = "var/lib/node_exporter/textfile_collector"
 FLAG = "--collector.textfile.directory"
@@ -31,7 +32,7 @@ def test_no_series_twice_and_no_timestamp(run):
         if not line.startswith("#"):
             series, value, *more = line.rsplit(" ", 1)
             assert not more and re.fullmatch(r"[0-9.e+-]+", value), line
-            assert re.fullmatch(r'[a-z_]+\{[^}]*\}', series), line
+            assert re.fullmatch(r'[a-z_]+(\{[^}]*\})?', series), line
             names.append(series)
     assert len(names) == len(set(names)) > 90
 
@@ -74,9 +75,10 @@ def test_series_of_each_cpu(run):
 
 def test_no_series_of_cpus_without_cpus(run, tree):
     """Without percpu/, the metrics are those of the tickers alone, without an empty family."""
-    before = run("export", "--file", "-").out
+    before = timeless(run("export", "--file", "-").out)
     shutil.rmtree(sysfs(tree) / "tickers" / LONG_NAME / "percpu")
-    assert run("export", "--file", "-").out == before[:before.index("# HELP sched_tick_cpu_")]
+    assert timeless(run("export", "--file", "-").out) \
+        == before[:before.index("# HELP sched_tick_cpu_")] + before[before.index("# HELP sched_tick_export_"):]
 
 
 @pytest.mark.parametrize("bucket,late", [(11, 0), (12, 0), (13, 1), (25, 1)])
@@ -87,6 +89,73 @@ def test_late_ticks_of_a_cpu(run, tree, bucket, late):
     assert series_of(run("export", "--file", "-").out)['sched_tick_cpu_late_ticks_total{ticker="default",cpu="3"}'] == str(late)
 
 
+def test_families_are_whole(run):
+    """Each family has its HELP and TYPE once, in front of all of its samples, and no sample is apart from the others."""
+    text = run("export", "--file", "-").out
+    families = re.findall(r"^# HELP (\w+) .+\n# TYPE (\w+) (?:gauge|counter|histogram)$", text, re.MULTILINE)
+    names = [name for name, _ in families]
+    assert text.count("#") == 2 * len(names) and len(names) == len(set(names)) > 15 and all(a == b for a, b in families)
+    current = None
+    for line in text.splitlines():
+        if line.startswith("# HELP"):
+            current = line.split()[2]
+        elif not line.startswith("#"):
+            assert re.fullmatch(rf"{current}(_bucket|_sum|_count)?", re.split("[{ ]", line)[0]), line
+
+
+def test_settings(run, tree):
+    """The settings of a ticker are labels in the form that `set` takes; a long list of CPUs is `list`."""
+    put(sysfs(tree), timer="hrtimer [wheel]", phase_ms=250, cpus="housekeeping", ticking=3, stall_ms=500)
+    put(sysfs(tree) / "tickers" / "backup", cpus=",".join(map(str, range(0, 80, 2))), notify=1)
+    text = run("export", "--file", "-").out
+    assert re.findall(r"^sched_tick_ticker_info.*$", text, re.MULTILINE) == [
+        f'sched_tick_ticker_info{{ticker="{name}",timer="{timer}",clock="monotonic",phase="{phase}",cpus="{cpus}",queue="highpri",'
+        f'notify="{notify}"}} 1' for name, timer, phase, cpus, notify in [
+            ("default", "wheel", "250ms", "housekeeping", "no"), (LONG_NAME, "hrtimer", "none", "0,10", "no"),
+            ("backup", "hrtimer", "none", "list", "yes")]]
+    series = series_of(text)
+    assert series['sched_tick_cpus{ticker="default"}'] == "3"
+    assert series['sched_tick_stall_threshold_seconds{ticker="default"}'] == "0.500000000"
+    assert series['sched_tick_stall_threshold_seconds{ticker="backup"}'] == "0.000000000"
+
+
+def test_settings_that_an_old_module_lacks(run, tree):
+    """Without a file stall_ms there is no series of the threshold; the label of a missing setting is empty."""
+    for path in sysfs(tree).rglob("stall_ms"):
+        path.unlink()
+    (sysfs(tree) / "queue").unlink()
+    done = run("export", "--file", "-")
+    assert done.status == 0 and not done.err and "stall_threshold" not in done.out
+    assert 'ticker="default",timer="hrtimer",clock="monotonic",phase="none",cpus="any",queue="",notify="no"}' in done.out
+
+
+def test_its_own_cost(run):
+    """The duration of the export is in its metrics, and is less than that of the process."""
+    begin = time.monotonic()
+    text = run("export", "--file", "-").out
+    assert 0 < float(series_of(text)["sched_tick_export_duration_seconds"]) < time.monotonic() - begin
+    assert text.splitlines()[-1].startswith("sched_tick_export_duration_seconds ")
+
+
+def test_the_number_of_series_is_limited(run, tree):
+    """The series of CPUs are exported for 4096 pairs of a ticker and a CPU; the others are counted."""
+    shutil.rmtree(sysfs(tree) / "tickers")
+    put(sysfs(tree), ticking=3, percpu={cpu: {"counter": cpu} for cpu in range(3)})
+    many = sysfs(tree) / "tickers" / "a"
+    put(many, ticking=1, percpu={0: {}})
+    for cpu in range(1, 4094):
+        (many / "percpu" / str(cpu)).hardlink_to(many / "percpu" / "0")
+    put(sysfs(tree) / "tickers" / "b", ticking=2, percpu={0: {}, 1: {}})
+
+    def exported():
+        series = series_of(run("export", "--file", "-").out)
+        names = [re.search('ticker="(.*?)"', name)[1] for name in series if name.startswith("sched_tick_cpu_ticks_total")]
+        return collections.Counter(names), int(series["sched_tick_export_skipped_cpus"])
+    assert exported() == ({"default": 3, "b": 2}, 4094)
+    (many / "percpu" / "4093").unlink()
+    assert exported() == ({"default": 3, "a": 4093}, 2)
+
+
 def test_256_cpus(run, tree):
     """One ticker on 256 CPUs has the number of series that packaging/monitoring/README.md states, in less than a second."""
     shutil.rmtree(sysfs(tree) / "tickers")
@@ -95,7 +164,7 @@ def test_256_cpus(run, tree):
     series = series_of(run("export", "--file", "-").out)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     readme = (TOP / "packaging" / "monitoring" / "README.md").read_text("utf-8")
-    assert f"One ticker on 256 CPUs has {len(series):,} series" in readme and len(series) == 1 + 36 + 5 * 256
+    assert f"One ticker on 256 CPUs has {len(series):,} series" in readme and len(series) == 3 + 39 + 5 * 256
     assert all(series[f'sched_tick_cpu_ticks_total{{ticker="default",cpu="{cpu}"}}'] == str(cpu) for cpu in range(256))
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
@@ -109,7 +178,7 @@ def test_export_is_whole_or_not_at_all(run, tmp_path):
     assert run("export", "--file", directory / "x.prom") == (0, "", "")
     assert (directory / "x.prom").stat().st_mode & 0o777 == 0o644
     old = (directory / "x.prom").read_text("ascii")
-    assert old == run("export", "--file", "-").out
+    assert timeless(old) == timeless(run("export", "--file", "-").out)
     # The limit of a file's size has the effect of a full disk.
     done = run("export", "--file", directory / "x.prom", restore_signals=False,
                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
@@ -125,14 +194,14 @@ def test_a_reader_never_sees_half_a_file(tool, tree, tmp_path):
     environment = {"SCHED_TICK_ROOT": str(tree)}
     write = [tool, "export", "--file", path]
     subprocess.run(write, check=True, env=environment)
-    whole = path.read_bytes()
+    whole = timeless(path.read_text("ascii"))
     seen, reads = set(), 0
     with subprocess.Popen(["sh", "-c", 'while "$@"; do :; done', "sh", *write], env=environment,
                           start_new_session=True) as writer:
         while reads < 10000 or len(seen) < 100:
-            with open(path, "rb") as file:
+            with open(path, encoding="ascii") as file:
                 seen.add(os.fstat(file.fileno()).st_ctime_ns)
-                assert file.read() == whole
+                assert timeless(file.read()) == whole
             reads += 1
         os.killpg(writer.pid, signal.SIGKILL)
     # The collector does not read what a killed writer leaves.
@@ -164,7 +233,7 @@ def test_a_pipe_is_written_in_place(run, tmp_path):
     assert run("export", "--file", pipe) == (0, "", "")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     reader.join(timeout=10)
-    assert read == [run("export", "--file", "-").out]
+    assert [timeless(text) for text in read] == [timeless(run("export", "--file", "-").out)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="makes a device")
@@ -185,11 +254,12 @@ def test_links_are_followed(run, tmp_path):
     links = {"absolute": tmp_path / "there" / "old", "relative": "there/new", "twice": "relative", "output": "/proc/self/fd/1"}
     for name, target in links.items():
         (tmp_path / name).symlink_to(target)
-    whole = run("export", "--file", "-").out
+    whole = timeless(run("export", "--file", "-").out)
     for name in ("absolute", "relative", "twice"):
         assert run("export", "--file", tmp_path / name) == (0, "", "")
-        assert (tmp_path / name).read_text("ascii") == whole
-    assert run("export", "--file", tmp_path / "output") == (0, whole, "")
+        assert timeless((tmp_path / name).read_text("ascii")) == whole
+    done = run("export", "--file", tmp_path / "output")
+    assert (done.status, timeless(done.out), done.err) == (0, whole, "")
     assert all((tmp_path / name).is_symlink() for name in links)
     assert sorted(path.name for path in (tmp_path / "there").iterdir()) == ["new", "old"]
 
