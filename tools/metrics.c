@@ -13,7 +13,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "settings.h"
 
@@ -137,20 +136,19 @@ static void print_histogram(FILE *out, const char *name, const char *ticker, con
 	fprintf(out, "sched_tick_%s_count{ticker=\"%s\"} %" PRIu64 "\n", name, ticker, count);
 }
 
+/* Settings that are labels of ticker_info. */
+static const enum setting labels[] = { SETTING_TIMER, SETTING_CLOCK, SETTING_CPUS, SETTING_QUEUE };
+
+#define LABELS		(sizeof(labels) / sizeof(*labels))
+#define LABEL_SIZE	80
+
 struct ticker_detail {
 	struct ticker *cpus;
 	size_t cpus_count;
-	bool has_stall_ms;	/* false for an old module */
+	char labels[LABELS][LABEL_SIZE];	/* empty if an old module does not have the setting */
+	bool has_stall_ms;			/* false for an old module */
 	uint64_t stall_ms;
-	char labels[SETTINGS][80];	/* settings that are labels, as set takes them */
 };
-
-/* Settings that have no series of their own: labels of ticker_info. */
-static const enum setting info_settings[] = {
-	SETTING_TIMER, SETTING_CLOCK, SETTING_PHASE, SETTING_CPUS, SETTING_QUEUE, SETTING_NOTIFY,
-};
-
-#define INFO_SETTINGS	(sizeof(info_settings) / sizeof(*info_settings))
 
 static void print_info(FILE *out)
 {
@@ -172,9 +170,8 @@ static void print_ticker_info(FILE *out, const struct metrics *metrics)
 	print_family(out, "ticker_info", "gauge", "Settings of the ticker.");
 	for (size_t i = 0; i < metrics->count; i++) {
 		fprintf(out, "sched_tick_ticker_info{ticker=\"%s\"", metrics->tickers[i].name);
-		for (size_t j = 0; j < INFO_SETTINGS; j++)
-			fprintf(out, ",%s=\"%s\"", setting_key(info_settings[j]),
-				metrics->details[i].labels[info_settings[j]]);
+		for (size_t j = 0; j < LABELS; j++)
+			fprintf(out, ",%s=\"%s\"", setting_key(labels[j]), metrics->details[i].labels[j]);
 		fprintf(out, "} 1\n");
 	}
 }
@@ -258,39 +255,21 @@ void metrics_print(FILE *out, const void *data)
 	print_seconds(out, elapsed_ns(&metrics->begin));
 }
 
-/* Read a setting as set takes it. Leaves @text alone if this module does not have the setting. */
-static int read_setting(const char *name, enum setting setting, char *text, size_t size)
+static void read_settings(const char *name, struct ticker_detail *detail)
 {
-	char value[SETTING_SIZE], formatted[SETTING_SIZE];
-	int status;
+	char stall[16];
 
-	if (access(ticker_path(name, setting_file(setting)), F_OK))
-		return STATUS_DONE;
-	status = setting_read(name, setting, value, sizeof(value));
-	if (status)
-		return status;
-	setting_format(setting, value, formatted, sizeof(formatted));
-	/* The value of a label should be short. Only a list of CPUs can be longer. */
-	if (strlen(formatted) >= size)
-		strcpy(formatted, "list");
-	strcpy(text, formatted);
-	return STATUS_DONE;
-}
+	for (size_t i = 0; i < LABELS; i++) {
+		char value[SETTING_SIZE];
 
-static int read_settings(const char *name, struct ticker_detail *detail)
-{
-	char stall[16] = "";
-	int status = STATUS_DONE;
-
-	for (size_t i = 0; i < INFO_SETTINGS && !status; i++)
-		status = read_setting(name, info_settings[i], detail->labels[info_settings[i]],
-				      sizeof(detail->labels[0]));
-	if (status || access(ticker_path(name, setting_file(SETTING_STALL)), F_OK))
-		return status;
-	status = setting_read(name, SETTING_STALL, stall, sizeof(stall));
-	detail->has_stall_ms = !status;
-	detail->stall_ms = strtoull(stall, NULL, 10);
-	return status;
+		if (!setting_try_read(name, labels[i], value, sizeof(value)))
+			continue;
+		/* The value of a label should be short. Only a list of CPUs can be longer. */
+		strcpy(detail->labels[i], strlen(value) < LABEL_SIZE ? value : "list");
+	}
+	detail->has_stall_ms = setting_try_read(name, SETTING_STALL, stall, sizeof(stall));
+	if (detail->has_stall_ms)
+		detail->stall_ms = strtoull(stall, NULL, 10);
 }
 
 static int read_cpus(const char *name, struct ticker_detail *detail, size_t *left, size_t *skipped)
@@ -322,8 +301,7 @@ int metrics_read(struct metrics *metrics)
 		const char *name = metrics->tickers[i].name;
 
 		status = read_cpus(name, &metrics->details[i], &left, &metrics->skipped_cpus);
-		if (!status)
-			status = read_settings(name, &metrics->details[i]);
+		read_settings(name, &metrics->details[i]);
 		/* A ticker that was removed meanwhile. */
 		if (status == STATUS_MISSING)
 			status = STATUS_DONE;

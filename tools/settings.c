@@ -223,20 +223,34 @@ bool settings_check(const struct settings *settings, char *error, size_t size)
 	return false;
 }
 
+/* Copy the value from a file's line: the word in brackets, if there is one. */
+static void copy_value(char *line, char *text, size_t size)
+{
+	char *begin = strchr(line, '['), *end = begin ? strchr(begin, ']') : NULL;
+
+	if (end)
+		*end = '\0';
+	snprintf(text, size, "%.*s", (int)size - 1, end ? begin + 1 : line);
+}
+
 int setting_read(const char *ticker, enum setting setting, char *text, size_t size)
 {
-	char line[SETTING_SIZE], *begin, *end;
+	char line[SETTING_SIZE];
 	int status = ticker_read(ticker, table[setting].file, line, sizeof(line));
 
-	begin = strchr(line, '[');
-	end = begin ? strchr(begin, ']') : NULL;
-	if (!status && end) {
-		*end = '\0';
-		snprintf(text, size, "%s", begin + 1);
-	} else if (!status) {
-		snprintf(text, size, "%.*s", (int)size - 1, line);
-	}
+	if (!status)
+		copy_value(line, text, size);
 	return status;
+}
+
+bool setting_try_read(const char *ticker, enum setting setting, char *text, size_t size)
+{
+	char line[SETTING_SIZE];
+
+	if (!ticker_try_read(ticker, table[setting].file, line, sizeof(line)))
+		return false;
+	copy_value(line, text, size);
+	return true;
 }
 
 void setting_format(enum setting setting, const char *kernel_text, char *text, size_t size)

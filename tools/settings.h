@@ -40,6 +40,9 @@ const char *setting_file(enum setting setting);
 /* Read the current value as the kernel writes it, of a list the one in brackets. Returns an exit status. */
 int setting_read(const char *ticker, enum setting setting, char *text, size_t size);
 
+/* The same without a message. Returns false if the file can't be read: an old module does not have it. */
+bool setting_try_read(const char *ticker, enum setting setting, char *text, size_t size);
+
 /* Format a value that the kernel wrote in the form that settings_parse() reads. */
 void setting_format(enum setting setting, const char *kernel_text, char *text, size_t size);
 

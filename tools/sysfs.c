@@ -167,22 +167,28 @@ int ticker_report(const char *name, const char *what, int error)
 	return STATUS_FAILED;
 }
 
-int ticker_read(const char *name, const char *file, char *text, size_t size)
+bool ticker_try_read(const char *name, const char *file, char *text, size_t size)
 {
 	int fd = open(ticker_path(name, file), O_RDONLY | O_CLOEXEC);
 	ssize_t length;
 	int error;
 
 	if (fd < 0)
-		return ticker_report(name, file, errno);
+		return false;
 	length = read(fd, text, size - 1);
 	error = errno;
 	close(fd);
+	errno = error;
 	if (length < 0)
-		return ticker_report(name, file, error);
+		return false;
 	text[length] = '\0';
 	text[strcspn(text, "\n")] = '\0';
-	return STATUS_DONE;
+	return true;
+}
+
+int ticker_read(const char *name, const char *file, char *text, size_t size)
+{
+	return ticker_try_read(name, file, text, size) ? STATUS_DONE : ticker_report(name, file, errno);
 }
 
 int ticker_write(const char *name, const char *file, const char *text)

@@ -43,6 +43,9 @@ const char *ticker_path(const char *name, const char *file);
 int ticker_read(const char *name, const char *file, char *text, size_t size);
 int ticker_write(const char *name, const char *file, const char *text);
 
+/* Read without a message. Returns false, with errno set, if that fails. */
+bool ticker_try_read(const char *name, const char *file, char *text, size_t size);
+
 /* Read the first line of a file that is not of a ticker. Returns false if the file is missing or empty. */
 bool read_first_line(const char *path, char *line, size_t size);
 

@@ -104,15 +104,14 @@ def test_families_are_whole(run):
 
 
 def test_settings(run, tree):
-    """The settings of a ticker are labels in the form that `set` takes; a long list of CPUs is `list`."""
-    put(sysfs(tree), timer="hrtimer [wheel]", phase_ms=250, cpus="housekeeping", ticking=3, stall_ms=500)
-    put(sysfs(tree) / "tickers" / "backup", cpus=",".join(map(str, range(0, 80, 2))), notify=1)
+    """Settings of a ticker are labels; a long list of CPUs is `list`."""
+    put(sysfs(tree), timer="hrtimer [wheel]", cpus="housekeeping", ticking=3, stall_ms=500)
+    put(sysfs(tree) / "tickers" / "backup", cpus=",".join(map(str, range(0, 80, 2))), queue="highpri [normal] unbound")
     text = run("export", "--file", "-").out
     assert re.findall(r"^sched_tick_ticker_info.*$", text, re.MULTILINE) == [
-        f'sched_tick_ticker_info{{ticker="{name}",timer="{timer}",clock="monotonic",phase="{phase}",cpus="{cpus}",queue="highpri",'
-        f'notify="{notify}"}} 1' for name, timer, phase, cpus, notify in [
-            ("default", "wheel", "250ms", "housekeeping", "no"), (LONG_NAME, "hrtimer", "none", "0,10", "no"),
-            ("backup", "hrtimer", "none", "list", "yes")]]
+        f'sched_tick_ticker_info{{ticker="{name}",timer="{timer}",clock="monotonic",cpus="{cpus}",queue="{queue}"}} 1'
+        for name, timer, cpus, queue in [("default", "wheel", "housekeeping", "highpri"), (LONG_NAME, "hrtimer", "0,10", "highpri"),
+                                         ("backup", "hrtimer", "list", "normal")]]
     series = series_of(text)
     assert series['sched_tick_cpus{ticker="default"}'] == "3"
     assert series['sched_tick_stall_threshold_seconds{ticker="default"}'] == "0.500000000"
@@ -126,7 +125,7 @@ def test_settings_that_an_old_module_lacks(run, tree):
     (sysfs(tree) / "queue").unlink()
     done = run("export", "--file", "-")
     assert done.status == 0 and not done.err and "stall_threshold" not in done.out
-    assert 'ticker="default",timer="hrtimer",clock="monotonic",phase="none",cpus="any",queue="",notify="no"}' in done.out
+    assert 'ticker="default",timer="hrtimer",clock="monotonic",cpus="any",queue=""}' in done.out
 
 
 def test_its_own_cost(run):
