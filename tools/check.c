@@ -5,6 +5,10 @@
  * The window of a ticker is the time between two samples of it. The first one is
  * that of the previous check. Where there is none, and with --wait, two samples are
  * taken now. With --since-start the window is the whole life of the ticker.
+ *
+ * Shares of late ticks and of missed periods are those of all CPUs of a ticker
+ * together: those of one CPU would be shares of few ticks. A CPU that does not tick is
+ * found in the counts of each CPU.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -16,6 +20,7 @@
 #include "commands.h"
 #include "nagios.h"
 #include "options.h"
+#include "percpu.h"
 #include "previous.h"
 #include "sysfs.h"
 #include "table.h"
@@ -31,9 +36,22 @@ struct check {
 	const char *directory;	/* of the previous samples; NULL: don't use them */
 };
 
+/* One ticker and its CPUs. */
+struct sample {
+	struct ticker *ticker;
+	struct percpu percpu;
+};
+
+struct samples {
+	struct ticker *tickers;
+	struct sample *list;
+	size_t count;
+};
+
 /* What was found of one ticker. */
 struct finding {
 	char name[TICKER_NAME_MAX + 1];
+	char stalled_cpus[96];		/* a list; empty if each CPU ticks, or cpus is any */
 	bool enabled, stalled;
 	bool is_late, is_missed;	/* the share exceeds the threshold */
 	uint64_t ticks, late;		/* in the window */
@@ -53,30 +71,45 @@ static uint64_t periods_without_tick(const struct stat_line *before, const struc
 	return after->counter == before->counter ? after->missed - before->missed : 0;
 }
 
+/* Find CPUs that do not tick. Returns the number of periods for which one did not. */
+static uint64_t find_stalled_cpus(const struct percpu *before, const struct percpu *now, struct finding *finding)
+{
+	struct percpu stalled = { };
+	uint64_t periods = percpu_find_stalled(before, now, &stalled);
+
+	percpu_format(&stalled, finding->stalled_cpus, sizeof(finding->stalled_cpus));
+	percpu_free(&stalled);
+	return periods;
+}
+
 /*
  * @begin and @now are the samples at both ends of the window. @recent is the sample
  * before @now: a worker that is stuck now may have ticked earlier in the window.
  */
-static void evaluate(const struct check *check, const struct ticker *begin, const struct ticker *recent,
-		     const struct ticker *now, struct finding *finding)
+static void evaluate(const struct check *check, const struct sample *begin, const struct sample *recent,
+		     const struct sample *now, struct finding *finding)
 {
-	struct stat_line window = now->stat;
+	const struct stat_line *stat = &now->ticker->stat;
+	struct stat_line window = *stat;
 
-	stat_subtract(&window, &begin->stat);
+	stat_subtract(&window, &begin->ticker->stat);
 	*finding = (struct finding){
 		.enabled = window.enabled,
 		.ticks = lateness_count(&window.lateness),
 		.missed = window.missed,
-		.total_missed = now->stat.missed,
-		.total_stalls = now->stat.stalls,
-		.max_ns = now->stat.lateness.max_ns,
+		.total_missed = stat->missed,
+		.total_stalls = stat->stalls,
+		.max_ns = stat->lateness.max_ns,
 	};
-	strcpy(finding->name, now->name);
+	strcpy(finding->name, now->ticker->name);
 	finding->late = finding->ticks - lateness_count_within(&window.lateness, check->threshold_ns);
 	if (!finding->enabled)
 		return;
-	finding->periods_stalled = periods_without_tick(&begin->stat, &now->stat) ?:
-				   periods_without_tick(&recent->stat, &now->stat);
+	/* If no CPU ticks, all of them are named. */
+	finding->periods_stalled = find_stalled_cpus(&begin->percpu, &now->percpu, finding) ?:
+				   find_stalled_cpus(&recent->percpu, &now->percpu, finding) ?:
+				   periods_without_tick(&begin->ticker->stat, stat) ?:
+				   periods_without_tick(&recent->ticker->stat, stat);
 	finding->stalled = finding->periods_stalled;
 	finding->is_late = share(finding->late, finding->ticks) > check->max_late;
 	finding->is_missed = share(finding->missed, window.counter + window.missed) > check->max_missed;
@@ -87,7 +120,7 @@ static bool is_exceeded(const struct finding *finding)
 	return finding->stalled || finding->is_late || finding->is_missed;
 }
 
-enum { NAME, STATE, TICKS, LATE, MISSED, COLUMNS };
+enum { NAME, STATE, TICKS, LATE, MISSED, STALLED_CPUS, COLUMNS };
 
 static const struct table_column columns[COLUMNS] = {
 	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3 },
@@ -95,6 +128,7 @@ static const struct table_column columns[COLUMNS] = {
 	[TICKS]		= { "TICKS", "ticks", TABLE_NUMBER, 5 },
 	[LATE]		= { "LATE", "late_ratio", TABLE_NUMBER, 5 },
 	[MISSED]	= { "MISSED", "missed_ratio", TABLE_NUMBER, 6 },
+	[STALLED_CPUS]	= { "STALLED-CPUS", "stalled_cpus", TABLE_STRING, 12 },
 };
 
 /* Without a whole there is no share. */
@@ -132,7 +166,19 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 		break;
 	case MISSED:
 		format_share(finding->missed, finding->ticks + finding->missed, form, text, size);
+		break;
+	case STALLED_CPUS:
+		snprintf(text, size, "%s", finding->stalled_cpus);
 	}
+}
+
+static void print_stalled(const struct finding *finding)
+{
+	const char *cpus = finding->stalled_cpus;
+
+	if (*cpus)
+		printf(" CPU%s %s", strpbrk(cpus, ",-.") ? "s" : "", cpus);
+	printf(" stalled, no tick in %" PRIu64 " periods", finding->periods_stalled);
 }
 
 /* Print the line of a monitoring plugin: what exceeds a threshold, and performance data. */
@@ -150,7 +196,7 @@ static void print_nagios(const struct check *check, const struct finding *found,
 		printf("%s%s:", separator, found[i].name);
 		separator = "; ";
 		if (found[i].stalled) {
-			printf(" stalled, no tick in %" PRIu64 " periods", found[i].periods_stalled);
+			print_stalled(&found[i]);
 			comma = ",";
 		}
 		if (found[i].is_missed) {
@@ -201,61 +247,115 @@ static void sleep_ns(uint64_t ns)
 		;
 }
 
+static void samples_free(struct samples *samples)
+{
+	for (size_t i = 0; i < samples->count; i++)
+		percpu_free(&samples->list[i].percpu);
+	free(samples->list);
+	free(samples->tickers);
+}
+
+/* Take a sample of each ticker. The caller frees @samples, also after an error. */
+static int samples_take(char *const *names, struct samples *samples)
+{
+	int status = ticker_list(names, &samples->tickers, &samples->count);
+
+	samples->list = calloc(samples->count + 1, sizeof(*samples->list));
+	if (!samples->list)
+		err(STATUS_FAILED, "memory");
+	for (size_t i = 0; i < samples->count; i++) {
+		samples->list[i].ticker = &samples->tickers[i];
+		if (!status)
+			status = percpu_read(samples->tickers[i].name, &samples->list[i].percpu);
+		/* A ticker that was removed meanwhile. */
+		if (status == STATUS_MISSING)
+			status = STATUS_DONE;
+	}
+	return status;
+}
+
+/* Find a ticker. Returns the index, or -1. */
+static ssize_t samples_find(const struct samples *samples, const char *name)
+{
+	const struct ticker *found = ticker_find(samples->tickers, samples->count, name);
+
+	return found ? found - samples->tickers : -1;
+}
+
 /*
  * Find the sample at the beginning of the window. Returns false if a second sample has
  * to be taken now, because there is no earlier one, or to see whether the worker is
  * stuck: a share of missed periods in a long window does not show that.
  */
-static bool find_begin(const struct check *check, const struct ticker *sample, struct ticker *begin)
+static bool find_begin(const struct check *check, const struct sample *sample, struct sample *begin)
 {
-	bool found = check->directory && previous_load(check->directory, sample, begin);
+	const struct stat_line *stat = &sample->ticker->stat;
+
+	return check->directory && previous_load(check->directory, sample->ticker, begin->ticker, &begin->percpu) &&
+	       (!stat->enabled || stat->missed == begin->ticker->stat.missed);
+}
+
+/* Find the samples at the beginning of the windows. Returns false if second samples have to be taken now. */
+static bool find_begins(const struct check *check, const struct samples *first, struct samples *begin)
+{
+	bool enough = true;
+
+	begin->count = first->count;
+	begin->tickers = calloc(first->count + 1, sizeof(*begin->tickers));
+	begin->list = calloc(first->count + 1, sizeof(*begin->list));
+	if (!begin->tickers || !begin->list)
+		err(STATUS_FAILED, "memory");
+	for (size_t i = 0; i < first->count; i++) {
+		begin->list[i].ticker = &begin->tickers[i];
+		enough &= find_begin(check, &first->list[i], &begin->list[i]);
+	}
+	return enough;
+}
+
+static int evaluate_all(const struct check *check, const struct samples *begin, const struct samples *first,
+			const struct samples *last)
+{
+	struct finding *found = calloc(last->count + 1, sizeof(*found));
+	static struct ticker none;
+	const struct sample zero = { &none };
+	size_t count = 0;
+	int status;
 
 	if (!found)
-		*begin = *sample;
-	return found && (!sample->stat.enabled || sample->stat.missed == begin->stat.missed);
+		err(STATUS_FAILED, "memory");
+	for (size_t i = 0; i < last->count; i++) {
+		const struct sample *now = &last->list[i], *window = &zero;
+		ssize_t at = samples_find(first, now->ticker->name);
+
+		if (check->directory)
+			previous_store(check->directory, now->ticker, &now->percpu);
+		/* There is no window yet of a ticker that was created between the samples. */
+		if (at < 0 || !stat_follows(&now->ticker->stat, &first->list[at].ticker->stat))
+			continue;
+		/* The name is empty if there is no earlier sample. */
+		if (!check->since_start)
+			window = *begin->list[at].ticker->name ? &begin->list[at] : &first->list[at];
+		evaluate(check, window, &first->list[at], now, &found[count++]);
+	}
+	status = print(check, found, count);
+	free(found);
+	return status;
 }
 
 static int check_all(const struct check *check, char *const *names)
 {
-	struct ticker *first = NULL, *last = NULL, *begin = NULL;
-	struct finding *found = NULL;
-	size_t first_count, last_count, count;
-	bool enough = true;
-	int status = ticker_list(names, &first, &first_count);
+	struct samples first = { }, begin = { }, last = { };
+	int status = samples_take(names, &first);
 
-	if (status)
-		return status;
-	begin = calloc(first_count + 1, sizeof(*begin));
-	if (!begin)
-		err(STATUS_FAILED, "memory");
-	for (size_t i = 0; i < first_count; i++)
-		enough &= find_begin(check, &first[i], &begin[i]);
-	if (!enough)
+	if (!status && !find_begins(check, &first, &begin))
 		sleep_ns(check->wait_ns);
-	status = ticker_list(names, &last, &last_count);
-	if (!status) {
-		found = calloc(last_count + 1, sizeof(*found));
-		if (!found)
-			err(STATUS_FAILED, "memory");
-		count = 0;
-		for (size_t i = 0; i < last_count; i++) {
-			const struct ticker *recent = ticker_find(first, first_count, last[i].name);
-			static const struct ticker zero;
-
-			if (check->directory)
-				previous_store(check->directory, &last[i]);
-			/* There is no window yet of a ticker that was created between the samples. */
-			if (!recent || !stat_follows(&last[i].stat, &recent->stat))
-				continue;
-			evaluate(check, check->since_start ? &zero : &begin[recent - first], recent, &last[i],
-				 &found[count++]);
-		}
-		status = print(check, found, count);
-	}
-	free(found);
-	free(begin);
-	free(first);
-	free(last);
+	if (!status)
+		status = samples_take(names, &last);
+	if (!status)
+		status = evaluate_all(check, &begin, &first, &last);
+	samples_free(&last);
+	samples_free(&begin);
+	samples_free(&first);
 	return status;
 }
 

@@ -3,7 +3,7 @@
  * The sample that the previous check took. See previous.h.
  *
  * The first line of a file identifies the format, the boot and the ticker; the
- * second one is a line of stat. The inode number of a removed ticker's files is not
+ * second one is a line of stat; then follow lines of the CPUs. The inode number of a removed ticker's files is not
  * used again before the next boot, so it identifies the ticker.
  */
 #include "previous.h"
@@ -22,6 +22,7 @@
 #include "replace.h"
 
 #define IDENTITY_SIZE	128
+#define SAMPLE_SIZE_MAX	(1 << 20)	/* enough for more than 16384 CPUs */
 
 const char *previous_directory(void)
 {
@@ -61,42 +62,68 @@ static void format_identity(const char *name, char *text, size_t size)
 	boot[strcspn(boot, "\n")] = '\0';
 	if (stat(ticker_path(name, "stat"), &status))
 		status.st_ino = 0;
-	snprintf(text, size, "sched-tick check 1 %s %ju", boot, (uintmax_t)status.st_ino);
+	snprintf(text, size, "sched-tick check 2 %s %ju", boot, (uintmax_t)status.st_ino);
 }
 
-/* Read a regular file of this user. Returns false if it is not one, or too long. */
-static bool read_file(const char *path, char *text, size_t size)
+/* Read a regular file of this user. Returns NULL if it is not one, or too long. The caller frees the text. */
+static char *read_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct stat status;
+	char *text = NULL;
 	ssize_t length = -1;
 
 	if (fd < 0)
-		return false;
+		return NULL;
 	if (!fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_uid == geteuid() &&
-	    status.st_size < (off_t)size)
-		length = read(fd, text, size - 1);
+	    status.st_size < SAMPLE_SIZE_MAX) {
+		text = malloc(status.st_size + 1);
+		if (!text)
+			err(STATUS_FAILED, "memory");
+		length = read(fd, text, status.st_size);
+	}
 	close(fd);
-	if (length < 0)
-		return false;
+	if (length < 0) {
+		free(text);
+		return NULL;
+	}
 	text[length] = '\0';
-	return true;
+	return text;
 }
 
-bool previous_load(const char *directory, const struct ticker *now, struct ticker *previous)
+/* Parse the text of a file. It is changed. */
+static bool parse(char *text, const char *identity, struct ticker *previous, struct percpu *percpu)
 {
-	char path[PATH_MAX], text[4096], identity[IDENTITY_SIZE];
-	size_t length;
+	size_t length = strlen(identity);
+	char *stat = text + length + 1, *cpus;
 
-	if (snprintf(path, sizeof(path), "%s/%s", directory, now->name) >= (int)sizeof(path) ||
-	    !read_file(path, text, sizeof(text)))
-		return false;
-	format_identity(now->name, identity, sizeof(identity));
-	length = strlen(identity);
 	if (strncmp(text, identity, length) || text[length] != '\n')
 		return false;
-	strcpy(previous->name, now->name);
-	return stat_parse(text + length + 1, &previous->stat) && stat_follows(&now->stat, &previous->stat);
+	cpus = strchr(stat, '\n');
+	if (!cpus)
+		return false;
+	*cpus++ = '\0';
+	return stat_parse(stat, &previous->stat) && percpu_parse(cpus, percpu);
+}
+
+bool previous_load(const char *directory, const struct ticker *now, struct ticker *previous, struct percpu *percpu)
+{
+	char path[PATH_MAX], identity[IDENTITY_SIZE], *text;
+	bool found;
+
+	if (snprintf(path, sizeof(path), "%s/%s", directory, now->name) >= (int)sizeof(path))
+		return false;
+	text = read_file(path);
+	if (!text)
+		return false;
+	format_identity(now->name, identity, sizeof(identity));
+	found = parse(text, identity, previous, percpu) && stat_follows(&now->stat, &previous->stat);
+	if (found)
+		strcpy(previous->name, now->name);
+	else
+		percpu_free(percpu);
+	free(text);
+	return found;
 }
 
 static bool make_directories(const char *path)
@@ -113,23 +140,30 @@ static bool make_directories(const char *path)
 	return !mkdir(part, 0700) || errno == EEXIST;
 }
 
+struct sample {
+	const struct ticker *ticker;
+	const struct percpu *percpu;
+};
+
 static void print_sample(FILE *out, const void *data)
 {
-	const struct ticker *sample = data;
+	const struct sample *sample = data;
 	char identity[IDENTITY_SIZE];
 
-	format_identity(sample->name, identity, sizeof(identity));
+	format_identity(sample->ticker->name, identity, sizeof(identity));
 	fprintf(out, "%s\n", identity);
-	stat_print(out, &sample->stat);
+	stat_print(out, &sample->ticker->stat);
+	percpu_print(out, sample->percpu);
 }
 
-void previous_store(const char *directory, const struct ticker *sample)
+void previous_store(const char *directory, const struct ticker *ticker, const struct percpu *percpu)
 {
+	const struct sample sample = { ticker, percpu };
 	char path[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s/%s", directory, sample->name) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s", directory, ticker->name) >= (int)sizeof(path))
 		errno = ENAMETOOLONG;
-	else if (make_directories(directory) && replace_file(path, 0600, print_sample, sample))
+	else if (make_directories(directory) && replace_file(path, 0600, print_sample, &sample))
 		return;
-	warn("can't keep the sample for the next check: %s/%s", directory, sample->name);
+	warn("can't keep the sample for the next check: %s/%s", directory, ticker->name);
 }

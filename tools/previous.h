@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "percpu.h"
 #include "sysfs.h"
 
 /* The directory of the files, unless the user names one. Returns NULL, with a message on stderr, if there is none. */
@@ -16,11 +17,11 @@ const char *previous_directory(void);
 /*
  * Read the sample of a ticker. Returns false if there is none that @now continues:
  * no file, another content, another boot, a ticker created since, or the module
- * reloaded since.
+ * reloaded since. @previous gets a name only if there is one. The caller frees @percpu.
  */
-bool previous_load(const char *directory, const struct ticker *now, struct ticker *previous);
+bool previous_load(const char *directory, const struct ticker *now, struct ticker *previous, struct percpu *percpu);
 
 /* Keep a sample for the next check. Prints a warning if that fails. */
-void previous_store(const char *directory, const struct ticker *sample);
+void previous_store(const char *directory, const struct ticker *ticker, const struct percpu *percpu);
 
 #endif

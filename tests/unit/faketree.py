@@ -56,7 +56,7 @@ def put(directory, late=None, timer_late=None, ticking=None, percpu=None, **sett
         (directory / name).write_text(f"{value}\n", encoding="ascii")
     for cpu, counts in (percpu or {}).items():
         (directory / "percpu").mkdir(exist_ok=True)
-        (directory / "percpu" / str(cpu)).write_text(stat_line(values | counts, counts.get("late"), None, 1) + "\n", encoding="ascii")
+        (directory / "percpu" / str(cpu)).write_text(stat_line(values | counts, counts.get("late"), None, counts.get("ticking", 1)) + "\n", encoding="ascii")
 
 
 def stat_line(values, late, timer_late, ticking):

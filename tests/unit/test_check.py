@@ -37,9 +37,9 @@ def _check(run, tree, no_sleep):
     return check
 
 
-def found(state, ticks, late, missed):
+def found(state, ticks, late, missed, stalled_cpus=None):
     """A line of the table."""
-    return {"name": "default", "state": state, "ticks": ticks, "late_ratio": late, "missed_ratio": missed}
+    return {"name": "default", "state": state, "ticks": ticks, "late_ratio": late, "missed_ratio": missed, "stalled_cpus": stalled_cpus}
 
 
 def test_red_then_green(check, tree):
@@ -93,24 +93,26 @@ def state(tree):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the file of root")
-@pytest.mark.parametrize("content", [b"", b"x", b"\0" * 100, b"sched-tick check 1 first-boot 0\n", b"x" * 100000, None, "short", "long",
+@pytest.mark.parametrize("content", [b"", b"x", b"\0" * 100, b"sched-tick check 2 first-boot 0\n", b"x" * 100000, None, "short", "long", "another CPU line",
                                      "another boot", "other format", "link", "pipe", "unreadable", "other owner"])
 def test_foreign_content(check, tree, content):
     """A file that is not a sample of this ticker, this boot and this user counts as no sample, and is replaced."""
     check()
     path = state(tree)
     good = path.read_text("ascii")
-    assert path.stat().st_mode & 0o777 == 0o600 and good.startswith("sched-tick check 1 first-boot ")
+    assert path.stat().st_mode & 0o777 == 0o600 and good.startswith("sched-tick check 2 first-boot ")
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content == "short":
         path.write_text(good[:-20], encoding="ascii")
     elif content == "long":
         path.write_text(good + "more\n", encoding="ascii")
+    elif content == "another CPU line":
+        path.write_text(good.replace("end\n", "cpu 0 1\nend\n"), encoding="ascii")
     elif content == "another boot":
         (tree / "proc/sys/kernel/random/boot_id").write_text("second-boot\n", encoding="ascii")
     elif content == "other format":
-        path.write_text(good.replace("check 1", "check 2"), encoding="ascii")
+        path.write_text(good.replace("check 2", "check 1"), encoding="ascii")
     elif content == "other owner":
         os.chown(path, 65534, 65534)
     else:
@@ -220,10 +222,73 @@ def test_stuck_now_in_a_long_window(tool, tree, check):
     assert checker.returncode == 4 and output[0]["state"] == "stalled", output
 
 
+def percpu(counts, ticking=1):
+    """The settings of CPUs: {number: (ticks, missed periods)}."""
+    return {cpu: {"counter": ticks, "missed": missed, "ticking": ticking} for cpu, (ticks, missed) in counts.items()}
+
+
+def test_a_cpu_that_does_not_tick(check, tree):
+    """A CPU that misses periods and does not tick is a failure that names it, though the other CPUs tick, until it ticks again."""
+    tick(tree, cpus="all", ticking=3, percpu=percpu({0: (5, 0), 1: (5, 0), 2: (5, 9)}))
+    assert check("--max-missed", "100%")[0] == 0
+    tick(tree, on_time=20, missed=10, ticking=3, percpu=percpu({0: (15, 0), 1: (5, 10), 2: (15, 9)}))
+    assert check("--max-missed", "100%") == (4, found("stalled", 20, 0, 0.333333333, "1"))
+    tick(tree, on_time=50, missed=10, ticking=3, percpu=percpu({0: (25, 0), 1: (15, 10), 2: (25, 9)}))
+    assert check("--max-missed", "100%") == (0, found("ok", 30, 0, 0))
+
+
+def test_a_cpu_that_has_left(check, tree):
+    """A CPU that the ticker does not tick on now is not reported, whatever it missed before it left."""
+    tick(tree, ticking=2, percpu=percpu({0: (5, 0), 1: (5, 0)}))
+    check()
+    tick(tree, on_time=9, missed=1, ticking=1, percpu=percpu({0: (14, 0)}) | percpu({1: (5, 1)}, ticking=0))
+    assert check("--max-missed", "100%")[1]["state"] == "ok"
+
+
+def test_a_cpu_that_is_new(check, tree):
+    """A CPU that has come since the previous check, and has never ticked, is reported."""
+    tick(tree, ticking=1, percpu=percpu({0: (5, 0)}))
+    check()
+    tick(tree, on_time=9, missed=4, ticking=2, percpu=percpu({0: (14, 0), 7: (0, 4)}))
+    assert check("--max-missed", "100%")[1]["stalled_cpus"] == "7"
+
+
+def test_a_cpu_that_is_stuck_now(tool, tree, check):
+    """A CPU that ticked earlier in the window and is stuck at its end is reported, for monitoring plugins as well."""
+    tick(tree, ticking=2, percpu=percpu({0: (5, 0), 1: (5, 0)}))
+    check()
+    tick(tree, on_time=10000, missed=1, ticking=2, percpu=percpu({0: (5005, 0), 1: (5005, 1)}))
+    with subprocess.Popen([tool, "check", "--nagios", "default"], text=True, stdout=subprocess.PIPE,
+                          env={"SCHED_TICK_ROOT": str(tree)}) as checker:
+        time.sleep(1)
+        tick(tree, on_time=10002, missed=3, ticking=2, percpu=percpu({0: (5007, 0), 1: (5005, 3)}))
+        output = checker.communicate(timeout=60)[0]
+    assert checker.returncode == 2
+    assert output.startswith("SCHED_TICK CRITICAL - default: CPU 1 stalled, no tick in 2 periods |"), output
+
+
+@pytest.mark.parametrize("stuck,listed,counted", [
+    ([3], "3", "CPU 3"), ([0, 1, 2, 5, 7, 8], "0-2,5,7-8", "CPUs 0-2,5,7-8"),
+    (range(0, 200, 2), ",".join(map(str, range(0, 64, 2))) + ",...", None)], ids=["one", "some", "too many to list"])
+def test_the_list_of_cpus(check, run, tree, no_sleep, stuck, listed, counted):
+    """CPUs that do not tick are listed as the kernel lists CPUs; a list that is too long ends with dots."""
+    def now(ticks, missed):
+        return percpu({cpu: (5, missed) if cpu in stuck else (ticks, 0) for cpu in range(200)})
+    tick(tree, ticking=200, percpu=now(5, 0))
+    check()
+    tick(tree, on_time=1000, missed=3, ticking=200, percpu=now(15, 3))
+    if counted:
+        done = run("check", "--nagios", "default", more=no_sleep)
+        assert nagios(done) == (2, f"SCHED_TICK CRITICAL - default: {counted} stalled, no tick in 3 periods")
+        assert run("check", "-rn", "default", more=no_sleep).out.split()[-1] == "-"
+    else:
+        assert check()[1]["stalled_cpus"] == listed
+
+
 def test_a_disabled_ticker(check, tree):
     """A disabled ticker exceeds no threshold."""
     check()
-    tick(tree, late=100, enabled=0)
+    tick(tree, late=100, enabled=0, percpu=percpu({0: (5, 9)}))
     assert check() == (0, found("disabled", 100, 1, 0))
 
 

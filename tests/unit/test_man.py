@@ -62,6 +62,21 @@ def test_files_of_a_ticker():
     assert set(re.findall(r"^([a-z_]+)/?\|", table, re.MULTILINE)) == documented
 
 
+def test_metrics():
+    """sched-tick(8) has every metric that `export` writes, with its labels."""
+    text = (TOP / "tests" / "unit" / "tool" / "export.txt").read_text("utf-8")
+    names = re.findall(r"^# TYPE sched_tick_(\w+)", text, re.MULTILINE)
+    labels = {name: re.search(rf"^sched_tick_{name}(?:_bucket)?(?:\{{(.*)\}})? ", text, re.MULTILINE)[1] or "" for name in names}
+    exported = [(name, [each for each in re.findall(r"(\w+)=", labels[name]) if each != "le"]) for name in names]
+    page = (TOOLS / "sched-tick.8").read_text("utf-8")
+    table = page[page.index("\nMetric|"):]
+    documented = [(name, found.split(", ") if found else []) for name, found in
+                  re.findall(r"^([a-z_]+)\|(.*)\|.*$", table[:table.index(".TE")], re.MULTILINE)]
+    settings = re.search(r"^The other labels of ticker_info are (.*)\.$", page, re.MULTILINE)[1].split(", ")
+    documented = [(name, found[:-1] + settings if name == "ticker_info" else found) for name, found in documented]
+    assert documented == exported
+
+
 def test_exit_statuses():
     """sched-tick(8) has every exit status of tools/sysfs.h."""
     page = (TOOLS / "sched-tick.8").read_text("utf-8")
