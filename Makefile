@@ -130,7 +130,7 @@ install-tool:
 	install -D -m 0644 tools/completion/_sched-tick $(DESTDIR)$(zshdir)/_sched-tick
 
 install-monitoring:
-	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json
+	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json docs/runbook.md
 	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/sched-tick-monitoring packaging/monitoring/README.md
 
 install:

@@ -81,7 +81,7 @@ def test_all_are_scraped(fleet):
 
 def test_rules_are_healthy(fleet):
     """Prometheus reports every rule as healthy."""
-    assert fleet.rules == ["ok"] * 10
+    assert len(fleet.rules) > 10 and set(fleet.rules) == {"ok"}
 
 
 def test_dashboard_and_fleet_queries_have_data(fleet):

@@ -148,20 +148,50 @@ def test_alerts_are_tested():
     rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
     tests = (harness.MONITORING / "sched_tick.test.yml").read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", rules)
-    assert len(alerts) == 6
+    assert len(alerts) == 7
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), alert
         assert re.search(rf"alertname: {alert}}}", tests), f"{alert}: no test in which it does not fire"
 
 
+def alerting_rules():
+    """{name of the alert: text of its rule}."""
+    rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8").split("- alert: ")[1:]
+    return {rule.split("\n")[0]: rule for rule in rules}
+
+
 def test_alerts_name_a_command():
     """The description of each alert names a command to run; if it is one of sched-tick(8), the tool has it."""
-    rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
     usage = (TOP / "tests" / "unit" / "tool" / "help.txt").read_text("utf-8")
-    for alert in rules.split("- alert: ")[1:]:
-        found = re.findall(r"Run\s+`([a-z-]+) ([a-z-]+)", alert.split("description:")[1])
-        assert found, alert
-        assert all(re.search(rf"^ +{command}\b", usage, re.MULTILINE) for program, command in found if program == "sched-tick"), found
+    for alert, rule in alerting_rules().items():
+        found = re.findall(r"`([a-z-]+) ([a-z-]+)", rule.split("description:")[1])
+        assert found and "Run `" in re.sub(r"\s+", " ", rule), alert
+        # The command stalls is in section 6 of the design.
+        assert all(re.search(rf"^ +{command}\b", usage, re.MULTILINE) or command == "stalls"
+                   for program, command in found if program == "sched-tick"), found
+
+
+def test_alerts_have_a_section_in_the_runbook():
+    """docs/runbook.md has a section for each alert, with what to run, usual causes and how to silence it. runbook_url links to it,
+    below the directory in which the package installs the page."""
+    page = (TOP / "docs" / "runbook.md").read_text("utf-8")
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    rules = alerting_rules()
+    assert list(sections) == list(rules)
+    for alert, rule in rules.items():
+        assert f'runbook_url: "file:///usr/share/sched-tick/monitoring/runbook.md#{alert.lower()}"\n' in rule
+        assert re.findall(r"^- \*\*(\w+)\b", sections[alert], re.MULTILINE) == ["Run", "Usual", "Silence"], alert
+        assert re.search(r"`((?:sched-tick|systemctl|journalctl) [a-z-]+)", rule)[1] in re.sub(r"\s+", " ", sections[alert]), alert
+    makefile = (TOP / "Makefile").read_text("utf-8")
+    assert re.search(r"^\tinstall .* \$\(DESTDIR\)/usr/share/sched-tick/monitoring .*\bdocs/runbook\.md\b", makefile, re.MULTILINE)
+
+
+def test_inhibition_rules_name_alerts():
+    """Each alert that alertmanager.yml names exists."""
+    text = (harness.MONITORING / "alertmanager.yml").read_text("utf-8")
+    names = re.findall(r'alertname = "(\w+)"', text)
+    names += [f"SchedTick{each}" for found in re.findall(r'alertname =~ "SchedTick\(([\w|]+)\)"', text) for each in found.split("|")]
+    assert names.count("SchedTickStalled") == 3 and set(names) <= set(alerting_rules())
 
 
 @pytest.mark.scope("test")
