@@ -84,7 +84,8 @@ def dashboard_expressions():
     """The expressions of the dashboard, those of the first panel first, with the variables at their defaults."""
     found = [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
     found += [annotation["expr"].removesuffix(" > 0") for annotation in dashboard()["annotations"]["list"]]
-    return [re.sub(r"\$(job|instance|ticker)", ".*", each).replace("$__rate_interval", "1m") for each in found]
+    return [re.sub(r"\$(job|instance|ticker)", ".*", each).replace("$__rate_interval", "1m").replace("$__range", "1h")
+            for each in found]
 
 
 def fleet_expressions():

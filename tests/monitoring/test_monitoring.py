@@ -3,11 +3,14 @@
 
 import collections
 import re
+import shutil
+import time
 
 import pytest
 
 import harness
 import rootfs
+import schema
 import system
 from conftest import REFERENCE, TOP, some_of
 
@@ -201,3 +204,44 @@ def test_dashboard_uses_known_metrics():
     known |= set(re.findall(r"record: (\S+)", (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")))
     used = set(re.findall(r"(?:instance_ticker:)?sched_tick_\w+(?::\w+)?", "\n".join(harness.dashboard_expressions())))
     assert used and {re.sub(r"_(bucket|sum|count)$", "", name) for name in used} <= known
+
+
+@pytest.fixture(scope="module", name="server")
+def _server():
+    """A Prometheus server with an hour of samples: those of tests/unit/tool/export.txt, whose counters grow, and recorded ones."""
+    lines = [line for line in (TOP / "tests" / "unit" / "tool" / "export.txt").read_text("utf-8").splitlines() if not line.startswith("#")]
+    records = re.findall(r"record: (\S+)", (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8"))
+    lines = [line.replace("TIME", "0.001") for line in lines] + [f'{record}{{ticker="default",cpu="0"}} 0.5' for record in records]
+    now, samples = int(time.time()), []
+    for line in lines:
+        series, value = line.rsplit(" ", 1)
+        name, labels = series.rstrip("}").split("{") if "{" in series else (series, "")
+        grows = name.endswith(("_total", "_bucket", "_count", "_sum"))
+        samples += [f'{name}{{job="node",instance="a",cluster="c"{labels and ","}{labels}}} {float(value) + step * grows} {now - 3600 + 15 * step}'
+                    for step in range(240)]
+    with harness.Prometheus({}, "\n".join([*samples, "# EOF\n"])).running() as server:
+        yield server, now
+
+
+@pytest.mark.scope("test")
+def test_every_expression_has_data(server):
+    """Every expression of the dashboard and of packaging/monitoring/README.md returns data, if there are samples of every metric."""
+    prometheus, now = server
+    found = {each: len(prometheus.api("query", query=each, time=now - 60)["result"])
+             for each in harness.dashboard_expressions() + harness.fleet_expressions()}
+    assert len(found) > 20 and all(found.values()), found
+
+
+@pytest.mark.scope("long")
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs npm, and the packages of its registry")
+def test_dashboard_has_the_types_of_grafana(tmp_path):
+    """The dashboard and the options of its panels are of the types of @grafana/schema; a misspelt key, and a wrong value, are not."""
+    done = schema.install(tmp_path)
+    assert done.returncode == 0, done.stdout
+    dashboard = harness.dashboard()
+    assert not schema.errors(tmp_path, dashboard)
+    heatmap, = [panel for panel in dashboard["panels"] if panel["id"] == 11]
+    for wrong in ({"options": heatmap["options"] | {"calculat": False}}, {"options": heatmap["options"] | {"showValue": "nevr"}},
+                  {"gridPos": {"x": "0"}}, {"transparentt": True}):
+        panels = [panel | wrong if panel["id"] == 11 else panel for panel in dashboard["panels"]]
+        assert schema.errors(tmp_path, dashboard | {"panels": panels}), wrong
