@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`make pictures`: the pictures of the README, from half an hour of virtual time on a stock kernel.
 
-The screens show the output of sched-tick(8). The heat map shows the first panel of the dashboard: Prometheus reads what
-`sched-tick export` wrote every 15 s, and evaluates the panel's expression.
+The screens show the output of sched-tick(8). The heat maps show panels of the dashboard: Prometheus reads what `sched-tick export`
+wrote, and evaluates the panels' expressions. That of the CPUs is from six minutes of real time on four CPUs.
 """
 
 import re
@@ -65,6 +65,47 @@ e
 """
 
 
+# Four CPUs. In an emulator without virtual time, other lateness is that of the host. A task holds CPU 2 for some milliseconds, again
+# and again; then one CPU after the other for longer.
+CPUS_SAMPLES, CPUS_STEP = 72, 5
+CPUS_JOB = """
+insmod /sched_tick.ko period_ms=250
+sched-tick set default cpus=all stall=500ms
+hog() { insmod /tick_hog.ko cpu=$1 ms=$2; rmmod tick_hog; }
+sample=0
+while [ $((sample += 1)) -le %d ]; do
+    next=$(($(cut -d . -f 1 /proc/uptime) + %d))
+    [ $sample -gt 10 ] && [ $sample -le 24 ] && for ms in 60 20 80 40; do hog 2 $ms; sleep 0.3; done
+    case $sample in 34) hog 1 1500 ;; 45) hog 3 800 ;; 56) hog 0 3000 ;; 66) hog 1 600 ;; esac
+    sleep $((next - $(cut -d . -f 1 /proc/uptime)))
+    echo "--- at $(date +%%s)"
+    sched-tick export --file - | grep -E '^sched_tick_(cpu_|stall_threshold|stalls)'
+done
+echo '--- end'
+""" % (CPUS_SAMPLES, CPUS_STEP)
+
+CPUS_PLOT = """
+set terminal pngcairo size 900,260 font "DejaVu Sans,10"
+set output "{output}"
+set title "{title}"
+set xlabel "minutes"
+set xrange [0:{minutes}]
+set yrange [-0.5:3.5] reverse
+set ytics ("CPU 0" 0, "CPU 1" 1, "CPU 2" 2, "CPU 3" 3)
+set cblabel "at least, s"
+set logscale cb
+set cbrange [0.001:3]
+set palette defined (0 "#fff5eb", 1 "#fdbe85", 2 "#e6550d", 3 "#7f2704")
+set key outside bottom center horizontal
+$stalls << END
+{stalls}
+END
+plot "-" using 1:2:3 with image notitle, $stalls using 1:2 with points pointtype 6 pointsize 1.4 linewidth 2 linecolor "black" title "stall"
+{points}
+e
+"""
+
+
 def screen(text, name):
     """Draw a picture of a terminal."""
     plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip()
@@ -91,21 +132,56 @@ def heat_map(samples, begin, end, name, step=30):
     subprocess.run(["gnuplot"], input=plot, text=True, check=True)
 
 
-def main():
-    """Draw all pictures."""
+def boot(mode, job, label):
+    """Boot a guest that exports metrics. Returns what it printed, by heading."""
     kernel = rootfs.REFERENCE
-    machine = vm.Machine(kernel, "virtual", vm.build_dkms(kernel), vm.build_others(kernel)[0] | vm.tool())
-    result = machine.boot(JOB, timeout=1800, label="pictures")
+    machine = vm.Machine(kernel, mode, vm.build_dkms(kernel), vm.build_others(kernel)[0] | vm.tool())
+    result = machine.boot(job, timeout=1800, label=label)
     if result.verdict != "pass":
         sys.exit(result.explain())
-    parts = dict(part.split("\n", 1) for part in re.split(r"^--- ", result.report, flags=re.MULTILINE)[1:])
-    screen(parts["list"], "list.png")
-    screen(parts["watch"], "watch.png")
-    times = [int(name.split()[1]) for name in parts if name.startswith("at ")]
-    # Sorted by series, then by time.
+    return parts(result.report)
+
+
+def parts(report):
+    """{heading: text}."""
+    return dict(part.split("\n", 1) for part in re.split(r"^--- ", report, flags=re.MULTILINE)[1:])
+
+
+def openmetrics(found):
+    """The exported samples, sorted by series, then by time; and the times."""
+    times = [int(name.split()[1]) for name in found if name.startswith("at ")]
     samples = [line.replace("{", '{job="node",instance="demo",') + f" {at}"
-               for lines in zip(*(parts[f"at {at}"].splitlines() for at in times)) for line, at in zip(lines, times)]
-    heat_map("\n".join([*samples, "# EOF\n"]), times[4], times[-1], "lateness.png")
+               for lines in zip(*(found[f"at {at}"].splitlines() for at in times)) for line, at in zip(lines, times)]
+    return "\n".join([*samples, "# EOF\n"]), times
+
+
+def cpus_map(found, name, step=15):
+    """Draw a picture of the worst lateness of each CPU, and of its stalls, as the dashboard shows them."""
+    panels = {panel["id"]: panel for panel in harness.dashboard()["panels"]}
+    worst, stalls = ([each for each in harness.dashboard_expressions() if each.startswith(start)][0].replace("1m", f"{step}s")
+                     for start in ("max by (row)", "increase(sched_tick_cpu_stalls_total"))
+    samples, times = openmetrics(found)
+    begin, end = times[0] + step, times[-1]
+    with harness.Prometheus({}, samples).running() as prometheus:
+        def points(expression, label):
+            for each in prometheus.api("query_range", query=expression, start=begin, end=end, step=step)["result"]:
+                for at, value in each["values"]:
+                    if float(value) > 0 or label == "row":
+                        yield f"{(at - begin) / 60:.3f} {int(each['metric'][label])} {max(float(value), 0.001)}"
+        plot = CPUS_PLOT.format(output=DOCS / name, title=panels[11]["title"], minutes=(end - begin) / 60,
+                                points="\n".join(points(worst, "row")), stalls="\n".join(points(stalls, "cpu")))
+    subprocess.run(["gnuplot"], input=plot, text=True, check=True)
+
+
+def main():
+    """Draw all pictures."""
+    vm.MODES["four"], vm.MODE_COMMAND_LINE["four"] = vm.MODES["races-4"], "tsc=reliable mitigations=off psi=0"
+    cpus_map(boot("four", CPUS_JOB, "pictures-cpus"), "cpus.png")
+    found = boot("virtual", JOB, "pictures")
+    screen(found["list"], "list.png")
+    screen(found["watch"], "watch.png")
+    samples, times = openmetrics(found)
+    heat_map(samples, times[4], times[-1], "lateness.png")
 
 
 if __name__ == "__main__":
