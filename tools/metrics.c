@@ -145,6 +145,7 @@ static const enum setting labels[] = { SETTING_TIMER, SETTING_CLOCK, SETTING_CPU
 struct ticker_detail {
 	struct ticker *cpus;
 	size_t cpus_count;
+	bool has_cpus;				/* also if @cpus has been skipped */
 	char labels[LABELS][LABEL_SIZE];	/* empty if an old module does not have the setting */
 	bool has_stall_ms;			/* false for an old module */
 	uint64_t stall_ms;
@@ -219,6 +220,35 @@ static void print_cpus(FILE *out, const struct family *family, const struct metr
 	}
 }
 
+/* Where lateness went. The kernel counts that for tickers with CPUs; an old module does not. */
+static void print_causes(FILE *out, const struct metrics *metrics)
+{
+	bool printed = false;
+
+	for (size_t i = 0; i < metrics->count; i++) {
+		const struct late *late = &metrics->tickers[i].stat.late_ns;
+		const struct {
+			const char *name;
+			uint64_t ns;
+		} causes[] = {
+			{ "steal", late->steal }, { "irq", late->irq }, { "softirq", late->softirq },
+			{ "other", late->other },
+		};
+
+		if (!metrics->tickers[i].stat.has_late || !metrics->details[i].has_cpus)
+			continue;
+		if (!printed)
+			print_family(out, "late_seconds_total", "counter",
+				     "Time between deadline and tick, by what took it.");
+		printed = true;
+		for (size_t j = 0; j < sizeof(causes) / sizeof(*causes); j++) {
+			fprintf(out, "sched_tick_late_seconds_total{ticker=\"%s\",cause=\"%s\"} ",
+				metrics->tickers[i].name, causes[j].name);
+			print_seconds(out, causes[j].ns);
+		}
+	}
+}
+
 static uint64_t elapsed_ns(const struct timespec *begin)
 {
 	struct timespec now;
@@ -244,6 +274,7 @@ void metrics_print(FILE *out, const void *data)
 		     "Delay from the deadline to the timer interrupt, a part of the lateness.");
 	for (size_t i = 0; i < metrics->count; i++)
 		print_histogram(out, "timer_lateness_seconds", tickers[i].name, &tickers[i].stat.timer_lateness);
+	print_causes(out, metrics);
 	for (size_t i = 0; i < FAMILIES(cpu_families); i++)
 		print_cpus(out, &cpu_families[i], metrics);
 	print_family(out, "export_skipped_cpus", "gauge",
@@ -277,6 +308,7 @@ static int read_cpus(const char *name, struct ticker_detail *detail, size_t *lef
 	size_t count = ticker_count_cpus(name);
 	int status;
 
+	detail->has_cpus = count;
 	if (count > *left) {
 		*skipped += count;
 		return STATUS_DONE;

@@ -78,7 +78,7 @@ def test_no_series_of_cpus_without_cpus(run, tree):
     before = timeless(run("export", "--file", "-").out)
     shutil.rmtree(sysfs(tree) / "tickers" / LONG_NAME / "percpu")
     assert timeless(run("export", "--file", "-").out) \
-        == before[:before.index("# HELP sched_tick_cpu_")] + before[before.index("# HELP sched_tick_export_"):]
+        == before[:before.index("# HELP sched_tick_late_")] + before[before.index("# HELP sched_tick_export_"):]
 
 
 @pytest.mark.parametrize("bucket,late", [(11, 0), (12, 0), (13, 1), (25, 1)])
@@ -128,6 +128,20 @@ def test_settings_that_an_old_module_lacks(run, tree):
     assert 'ticker="default",timer="hrtimer",clock="monotonic",cpus="any",queue=""}' in done.out
 
 
+def test_causes(run, tree):
+    """Tickers with CPUs have the time that each cause took, in seconds; other tickers, and those of an old module, have no such series."""
+    put(sysfs(tree), late_ns=(1, 2, 3, 4))
+    put(sysfs(tree) / "tickers" / LONG_NAME, late_ns=(1500000000, 20, 0, 18446744073709551615))
+    text = run("export", "--file", "-").out
+    assert {name: value for name, value in series_of(text).items() if "_late_seconds" in name} == {
+        f'sched_tick_late_seconds_total{{ticker="{LONG_NAME}",cause="{cause}"}}': value for cause, value in [
+            ("steal", "1.500000000"), ("irq", "0.000000020"), ("softirq", "0.000000000"), ("other", "18446744073.709551615")]}
+    stat = sysfs(tree) / "tickers" / LONG_NAME / "stat"
+    for missing in (4, 5):
+        stat.write_text(" ".join(stat.read_text("ascii").split()[:68 - missing]) + "\n", encoding="ascii")
+        assert "late_seconds" not in run("export", "--file", "-").out
+
+
 def test_its_own_cost(run):
     """The duration of the export is in its metrics, and is less than that of the process."""
     begin = time.monotonic()
@@ -163,7 +177,7 @@ def test_256_cpus(run, tree):
     series = series_of(run("export", "--file", "-").out)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     readme = (TOP / "packaging" / "monitoring" / "README.md").read_text("utf-8")
-    assert f"One ticker on 256 CPUs has {len(series):,} series" in readme and len(series) == 3 + 39 + 5 * 256
+    assert f"One ticker on 256 CPUs has {len(series):,} series" in readme and len(series) == 3 + 39 + 4 + 5 * 256
     assert all(series[f'sched_tick_cpu_ticks_total{{ticker="default",cpu="{cpu}"}}'] == str(cpu) for cpu in range(256))
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
