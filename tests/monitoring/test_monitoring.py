@@ -151,7 +151,7 @@ def test_alerts_are_tested():
     rules = (harness.MONITORING / "sched_tick.rules.yml").read_text("utf-8")
     tests = (harness.MONITORING / "sched_tick.test.yml").read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", rules)
-    assert len(alerts) == 7
+    assert len(alerts) == 8
     for alert in alerts:
         assert re.search(rf"alertname: {alert}\n +exp_alerts:\n +- exp_labels", tests), alert
         assert re.search(rf"alertname: {alert}}}", tests), f"{alert}: no test in which it does not fire"
