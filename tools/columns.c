@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The columns of list, watch and show --percpu. See table.h.
+ * The columns of list, watch and show --percpu, and the names of those of stalls. See table.h.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -13,9 +13,7 @@ enum column {
 	NAME, CPU, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX, COLUMNS
 };
 
-#define CHOSEN_MAX	(2 * COLUMNS)
-
-static const struct table_column columns[COLUMNS] = {
+static const struct table_column ticker_columns[COLUMNS] = {
 	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3, "name of the ticker" },
 	[CPU]		= { "CPU", "cpu", TABLE_NUMBER, 3, "number of the CPU" },
 	[ENABLED]	= { "ENABLED", "enabled", TABLE_BOOLEAN, 3, "whether the ticker runs" },
@@ -33,21 +31,41 @@ static const struct table_column columns[COLUMNS] = {
 	[TIMER_MAX]	= { "TIMER-MAX", "timer_max_ns", TABLE_NUMBER, 6, "highest lateness of the timer" },
 };
 
+static const struct table_column stall_columns[STALL_COLUMNS] = {
+	[STALL_TIME]	 = { "TIME", "time", TABLE_STRING, 19, "when it was reported" },
+	[STALL_TICKER]	 = { "TICKER", "ticker", TABLE_STRING, 7, "name of the ticker" },
+	[STALL_CPU]	 = { "CPU", "cpu", TABLE_NUMBER, 3, "number of the CPU that the tick waited for" },
+	[STALL_OVERDUE]	 = { "OVERDUE", "overdue_ns", TABLE_NUMBER, 6, "how long the tick was overdue" },
+	[STALL_HOW]	 = { "HOW", "how", TABLE_STRING, 7, "how the culprit held up the tick" },
+	[STALL_CULPRIT]	 = { "CULPRIT", "culprit", TABLE_STRING, 8, "comm and pid of the culprit" },
+	[STALL_FUNCTION] = { "FUNCTION", "function", TABLE_STRING, 8, "function that the culprit was in" },
+	[STALL_CONTEXT]	 = { "CONTEXT", "context", TABLE_STRING, 4, "task, softirq, hardirq or idle" },
+	[STALL_COMM]	 = { "COMM", "comm", TABLE_STRING, 4, "comm of the culprit" },
+	[STALL_PID]	 = { "PID", "pid", TABLE_NUMBER, 3, "pid of the culprit" },
+};
+
 /* The columns of each kind of rows; the first @defaults of them are printed without --output. */
 static const struct {
 	const char *rows;
-	enum column columns[COLUMNS];
+	const struct table_column *all;
+	int columns[COLUMNS];
 	size_t count, defaults;
 } sets[] = {
 	[TABLE_TICKERS] = {
-		"tickers",
+		"tickers", ticker_columns,
 		{ NAME, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX },
 		13, 10,
 	},
 	[TABLE_CPUS] = {
-		"cpus",
+		"cpus", ticker_columns,
 		{ CPU, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER_MEAN, TIMER_P99, TIMER_MAX },
 		10, 10,
+	},
+	[TABLE_STALLS] = {
+		"stalls", stall_columns,
+		{ STALL_TIME, STALL_TICKER, STALL_CPU, STALL_OVERDUE, STALL_HOW, STALL_CULPRIT, STALL_FUNCTION, STALL_CONTEXT,
+		  STALL_COMM, STALL_PID },
+		10, 8,
 	},
 };
 
@@ -77,7 +95,7 @@ static bool max_ns(const struct lateness *lateness, uint64_t *ns)
 
 struct tickers {
 	const struct ticker *list;
-	enum column chosen[CHOSEN_MAX];
+	int chosen[TABLE_CHOSEN_MAX];
 };
 
 static void format(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size)
@@ -139,7 +157,7 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 static int find_column(enum table_rows rows, const char *name, size_t length)
 {
 	for (size_t i = 0; i < sets[rows].count; i++) {
-		const char *column = columns[sets[rows].columns[i]].name;
+		const char *column = sets[rows].all[sets[rows].columns[i]].name;
 
 		if (strlen(column) == length && !strncasecmp(column, name, length))
 			return sets[rows].columns[i];
@@ -154,7 +172,7 @@ static void unknown_column(enum table_rows rows, const char *name, size_t length
 
 	for (size_t i = 0; i < sets[rows].count; i++)
 		end += snprintf(valid + end, sizeof(valid) - end, "%s%s", i ? ", " : "",
-				columns[sets[rows].columns[i]].name);
+				sets[rows].all[sets[rows].columns[i]].name);
 	errx(STATUS_USAGE, "unknown column '%.*s' (valid: %s)", (int)length, name, valid);
 }
 
@@ -162,7 +180,7 @@ static void unknown_column(enum table_rows rows, const char *name, size_t length
  * Parse a list of columns, separated by commas. With a plus sign in front it follows the default columns. Returns their
  * number.
  */
-static size_t parse_columns(const struct table_options *options, enum column *chosen)
+static size_t parse_columns(const struct table_options *options, int *chosen)
 {
 	const char *names = options->columns;
 	size_t count = 0;
@@ -180,8 +198,8 @@ static size_t parse_columns(const struct table_options *options, enum column *ch
 
 		if (column < 0)
 			unknown_column(options->rows, names, length);
-		if (count == CHOSEN_MAX)
-			errx(STATUS_USAGE, "more than %d columns", CHOSEN_MAX);
+		if (count == TABLE_CHOSEN_MAX)
+			errx(STATUS_USAGE, "more than %d columns", TABLE_CHOSEN_MAX);
 		chosen[count++] = column;
 		names += length + (names[length] == ',');
 	} while (*names);
@@ -190,16 +208,26 @@ static size_t parse_columns(const struct table_options *options, enum column *ch
 
 void table_check(const struct table_options *options)
 {
-	enum column chosen[CHOSEN_MAX];
+	int chosen[TABLE_CHOSEN_MAX];
 
 	parse_columns(options, chosen);
+}
+
+size_t table_choose(const struct table_options *options, int chosen[TABLE_CHOSEN_MAX],
+		    struct table_column shown[TABLE_CHOSEN_MAX])
+{
+	size_t count = parse_columns(options, chosen);
+
+	for (size_t i = 0; i < count; i++)
+		shown[i] = sets[options->rows].all[chosen[i]];
+	return count;
 }
 
 void table_print_columns(FILE *out, enum table_rows rows)
 {
 	fprintf(out, "\nAvailable output columns%s:\n", rows == TABLE_CPUS ? " of --percpu" : "");
 	for (size_t i = 0; i < sets[rows].count; i++) {
-		const struct table_column *column = &columns[sets[rows].columns[i]];
+		const struct table_column *column = &sets[rows].all[sets[rows].columns[i]];
 
 		fprintf(out, " %10s  %s\n", column->name, column->help);
 	}
@@ -208,10 +236,8 @@ void table_print_columns(FILE *out, enum table_rows rows)
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count)
 {
 	struct tickers tickers = { .list = list };
-	struct table_column shown[CHOSEN_MAX];
-	size_t wanted = parse_columns(options, tickers.chosen);
+	struct table_column shown[TABLE_CHOSEN_MAX];
+	size_t wanted = table_choose(options, tickers.chosen, shown);
 
-	for (size_t i = 0; i < wanted; i++)
-		shown[i] = columns[tickers.chosen[i]];
 	return table_emit(out, sets[options->rows].rows, options, shown, wanted, format, &tickers, count);
 }

@@ -40,7 +40,7 @@
 	"\n" \
 	"TIME is a number and ns, us, ms, s, min, h or d, such as 250ms.\n"
 
-static const enum table_rows tickers = TABLE_TICKERS, cpus = TABLE_CPUS;
+static const enum table_rows tickers = TABLE_TICKERS, cpus = TABLE_CPUS, stalls = TABLE_STALLS;
 
 static const struct command {
 	const char *name;
@@ -96,6 +96,15 @@ static const struct command {
 	  " -w, --wait TIME          take two samples TIME apart and check the time between them\n"
 	  "     --nagios             print one line and exit as a monitoring plugin\n"
 	  "     --state-dir DIR      directory of the samples of the previous check\n", "" },
+	{ "stalls", command_stalls, "[options] [NAME...]",
+	  "List stalls with their culprits, the newest first, from the kernel log and last_stall.",
+	  JSON_HELP
+	  NOHEADINGS_HELP
+	  OUTPUT_HELP
+	  RAW_HELP
+	  "     --since TIME         only stalls of the last TIME, such as 2h, or since a date such as\n"
+	  "                            '2026-11-28 17:30'\n"
+	  "     --stack              print the stack of the last stall of each ticker\n", "", &stalls },
 	{ "export", command_export, "[options]", "Write metrics for the textfile collector of the node exporter.",
 	  " -f, --file FILE          output file; '-' is standard output (default: sched_tick.prom in the\n"
 	  "                            directory of the collector)\n", "" },

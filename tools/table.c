@@ -81,7 +81,7 @@ int table_emit(FILE *out, const char *name, const struct table_options *options,
 	       size_t width, table_cell_fn *cell, const void *data, size_t rows)
 {
 	struct libscols_table *table = scols_new_table();
-	char text[128];
+	char text[TABLE_CELL_SIZE];
 	int status;
 
 	if (!table)
@@ -91,6 +91,8 @@ int table_emit(FILE *out, const char *name, const struct table_options *options,
 	scols_table_enable_json(table, options->form == TABLE_JSON);
 	scols_table_enable_raw(table, options->form == TABLE_RAW);
 	scols_table_enable_noheadings(table, !options->headings);
+	/* All texts are printable; a comm that the kernel escaped would be escaped again. */
+	scols_table_enable_noencoding(table, true);
 	for (size_t i = 0; i < width; i++)
 		add_column(table, &columns[i], options->form);
 	for (size_t i = 0; i < rows; i++) {

@@ -14,8 +14,8 @@
 
 enum table_form { TABLE_HUMAN, TABLE_JSON, TABLE_RAW };
 
-/* The columns of a table of tickers, and of a table of the CPUs of one ticker. */
-enum table_rows { TABLE_TICKERS, TABLE_CPUS };
+/* The columns of a table of tickers, of a table of the CPUs of one ticker, and of a table of stalls. */
+enum table_rows { TABLE_TICKERS, TABLE_CPUS, TABLE_STALLS };
 
 struct table_options {
 	enum table_rows rows;
@@ -46,6 +46,9 @@ struct table_column {
 	const char *help;
 };
 
+/* The longest cell is the stack of a stall. */
+#define TABLE_CELL_SIZE	4096
+
 /* Format one cell. An empty text means that there is no value: "-", and null in JSON. */
 typedef void table_cell_fn(const void *data, size_t row, size_t column, enum table_form form, char *text, size_t size);
 
@@ -55,6 +58,22 @@ int table_emit(FILE *out, const char *name, const struct table_options *options,
 
 /* Exit with STATUS_USAGE if the options name an unknown column. */
 void table_check(const struct table_options *options);
+
+/* The columns of stalls. */
+enum stall_column {
+	STALL_TIME, STALL_TICKER, STALL_CPU, STALL_OVERDUE, STALL_HOW, STALL_CULPRIT, STALL_FUNCTION, STALL_CONTEXT, STALL_COMM,
+	STALL_PID, STALL_COLUMNS
+};
+
+/* The highest number of columns that an option may name. */
+#define TABLE_CHOSEN_MAX	28
+
+/*
+ * Find the columns that the options name, or the default ones: their numbers and their descriptions. Returns how many.
+ * Exits with STATUS_USAGE if a name is unknown.
+ */
+size_t table_choose(const struct table_options *options, int chosen[TABLE_CHOSEN_MAX],
+		    struct table_column shown[TABLE_CHOSEN_MAX]);
 
 /* Print the columns that the options name, of each ticker, or of each CPU in the form of a ticker. Returns an exit status. */
 int table_print(FILE *out, const struct table_options *options, const struct ticker *list, size_t count);

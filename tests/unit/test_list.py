@@ -44,6 +44,7 @@ GOLDEN = {
     "help-show": ["show", "--help"],
     "help-set": ["help", "set"],
     "help-check": ["check", "--help"],
+    "help-stalls": ["stalls", "--help"],
 }
 
 

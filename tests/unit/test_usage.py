@@ -8,10 +8,11 @@ import pytest
 from conftest import TOP
 from faketree import _run, _tool, _tree, contents  # noqa: F401  pylint: disable=unused-import
 
-COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "export", "apply"]
+COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "stalls", "export", "apply"]
 LIST_OPTIONS = "-J, --json, -n, --noheadings, -r, --raw, -o, --output, -h, --help, -V, --version"
 COLUMNS = "NAME, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
 CPU_COLUMNS = "CPU, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
+STALL_COLUMNS = "TIME, TICKER, CPU, OVERDUE, HOW, CULPRIT, FUNCTION, CONTEXT, COMM, PID"
 KEYS = "period, phase, timer, clock, cpus, queue, notify, stall, enabled"
 NAME = "1 to 32 of A-Z a-z 0-9 _ . -, without a dot in front"
 DURATION = "a number and ns, us, ms, s, min, h or d, such as 250ms or 1.5s"
@@ -44,6 +45,7 @@ ERRORS = [
     ("list -o cpu", f"unknown column 'cpu' (valid: {COLUMNS})"),
     ("show -po cpu,cpus default", f"unknown column 'cpus' (valid: {CPU_COLUMNS})"),
     ("list -o " + ",".join(["name"] * 29), "more than 28 columns"),
+    ("stalls -o time,stack", f"unknown column 'stack' (valid: {STALL_COLUMNS})"),
     # Numbers
     ("wait -c 0 default", "invalid count '0' (valid: a whole number from 1)"),
     ("wait -c x default", "invalid count 'x' (valid: a whole number from 1)"),
@@ -55,6 +57,8 @@ ERRORS = [
     ("check --wait soon", f"invalid duration 'soon' for --wait (valid: {DURATION})"),
     ("check --threshold 3", f"invalid duration '3' for --threshold (valid: {DURATION})"),
     ("check --threshold 3ms", f"invalid threshold '3ms' (valid: {BOUNDS})"),
+    *((f"stalls --since {value}", f"invalid time '{value}' for --since (valid: a duration such as 2h, or a date such as '2026-11-28 17:30')")
+      for value in ("5", "", "yesterday", "-1h", "2026-11-28x", "2026-13-01", "1900-01-01")),
     # Shares
     ("check --max-missed 5", "invalid share '5' for --max-missed (valid: 0% to 100%)"),
     ("check -l 101%", "invalid share '101%' for --max-late (valid: 0% to 100%)"),
@@ -64,6 +68,7 @@ ERRORS = [
     ("delete " + "x" * 33, f"invalid name '{'x' * 33}' (valid: {NAME})"),
     ("wait a/b", f"invalid name 'a/b' (valid: {NAME})"),
     ("list default a/b", f"invalid name 'a/b' (valid: {NAME})"),
+    ("stalls a/b", f"invalid name 'a/b' (valid: {NAME})"),
     ("check a/b", f"invalid name 'a/b' (valid: {NAME})"),
     # Operands
     ("show", "show: missing NAME (usage: sched-tick show [options] NAME)"),
@@ -182,8 +187,8 @@ def test_the_man_page_has_every_column(run):
     page = (TOP / "tools" / "sched-tick.8").read_text("utf-8").replace("\\-", "-")
     table = page[page.index(".SH OUTPUT COLUMNS"):]
     described = re.findall(r"^([A-Z0-9-]+)\|[a-z0-9_]+\|(.*)$", table[:table.index(".TE")], re.MULTILINE)
-    for command, names in (("list", COLUMNS), ("watch", COLUMNS), ("show", CPU_COLUMNS)):
+    for command, names in (("list", COLUMNS), ("watch", COLUMNS), ("show", CPU_COLUMNS), ("stalls", STALL_COLUMNS)):
         columns = re.findall(r"^ +([A-Z0-9-]+)  (.*)$", run(command, "--help").out.split("Available output columns")[1], re.MULTILINE)
         assert [name for name, _ in columns] == names.split(", ")
-        assert [column for column in described if column[0] in names.split(", ")] == columns
-    assert {name for name, _ in described} == set(f"{COLUMNS}, {CPU_COLUMNS}".split(", "))
+        assert [column for column in described if column in columns] == columns
+    assert {name for name, _ in described} == set(f"{COLUMNS}, {CPU_COLUMNS}, {STALL_COLUMNS}".split(", "))

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The stalls known to this machine. See stallist.h.
+ */
+#include "stallist.h"
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kernlog.h"
+#include "settings.h"
+
+#define NSEC_PER_USEC	1000
+
+static struct stall *append(struct stalls *stalls, const struct stall *stall)
+{
+	/* The size is a power of two. */
+	if (!(stalls->count & (stalls->count - 1))) {
+		size_t size = stalls->count ? 2 * stalls->count : 1;
+
+		stalls->list = reallocarray(stalls->list, size, sizeof(*stall));
+		if (!stalls->list)
+			err(STATUS_FAILED, "memory");
+	}
+	stalls->list[stalls->count] = *stall;
+	stalls->list[stalls->count].order = stalls->count;
+	return &stalls->list[stalls->count++];
+}
+
+/*
+ * The line names who ran when interrupts came back. Without the line of the stall, which may be suppressed or too old, it
+ * stands for the stall.
+ */
+static void add_again(struct stalls *stalls, struct stall *again)
+{
+	again->how = STALL_TOOK_NO_IRQS;
+	for (size_t i = stalls->count; i-- > 0;) {
+		struct stall *stall = &stalls->list[i];
+
+		if (strcmp(stall->ticker, again->ticker) || stall->cpu != again->cpu)
+			continue;
+		if (stall->how != STALL_TAKES_NO_IRQS || stall->this_boot != again->this_boot)
+			break;
+		again->time_us = stall->time_us;
+		again->order = stall->order;
+		*stall = *again;
+		return;
+	}
+	append(stalls, again);
+}
+
+static void add_line(void *data, const struct log_entry *entry)
+{
+	struct stalls *stalls = data;
+	struct stall stall;
+	uint64_t suppressed = 0;
+	enum stall_line line = stall_parse_line(entry->message, &stall, &suppressed);
+
+	stall.time_us = entry->time_us;
+	stall.this_boot = entry->this_boot;
+	if (line == STALL_LINE_STALL)
+		append(stalls, &stall);
+	else if (line == STALL_LINE_AGAIN)
+		add_again(stalls, &stall);
+	else if (line == STALL_LINE_SUPPRESSED)
+		stalls->suppressed += suppressed;
+}
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return UINT64_C(1000000000) * now.tv_sec + now.tv_nsec;
+}
+
+/* The time since the epoch of an instant on the clock of a ticker. */
+static int find_time_us(const char *name, uint64_t ns, uint64_t *us)
+{
+	clockid_t clock = CLOCK_MONOTONIC;
+	char text[SETTING_SIZE] = "";
+	int status = setting_read(name, SETTING_CLOCK, text, sizeof(text));
+
+	if (!strcmp(text, "realtime"))
+		clock = CLOCK_REALTIME;
+	else if (!strcmp(text, "boottime"))
+		clock = CLOCK_BOOTTIME;
+	if (clock != CLOCK_REALTIME)
+		ns += clock_ns(CLOCK_REALTIME) - clock_ns(clock);
+	*us = ns / NSEC_PER_USEC;
+	return status;
+}
+
+static int add_record(struct stalls *stalls, const char *name, char *text)
+{
+	uint64_t deadline_ns;
+	struct stall record;
+
+	if (!stall_parse_record(text, &record, &deadline_ns)) {
+		warnx("%s: unknown format of last_stall: is the module older than sched-tick?", name);
+		return STATUS_FAILED;
+	}
+	record.this_boot = true;
+	if (record.stack) {
+		record.stack = strdup(record.stack);
+		if (!record.stack)
+			err(STATUS_FAILED, "memory");
+	}
+	for (size_t i = stalls->count; i-- > 0;) {
+		struct stall *logged = &stalls->list[i];
+
+		if (!logged->this_boot || !stall_is_same(logged, &record))
+			continue;
+		logged->overdue_ns = record.overdue_ns;
+		logged->stack = record.stack;
+		return STATUS_DONE;
+	}
+	return find_time_us(name, deadline_ns, &append(stalls, &record)->time_us);
+}
+
+/* Read last_stall of a ticker, which only root can. */
+static int read_record(struct stalls *stalls, const char *name)
+{
+	int fd = open(ticker_path(name, "last_stall"), O_RDONLY | O_CLOEXEC);
+	char text[8192];
+	ssize_t length;
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
+		stalls->records_are_read = false;
+		return STATUS_DONE;
+	}
+	/* The ticker may have been removed meanwhile. */
+	if (fd < 0)
+		return STATUS_DONE;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (length <= 0)
+		return STATUS_DONE;
+	text[length] = '\0';
+	return add_record(stalls, name, text);
+}
+
+static bool is_wanted(const struct stall *stall, uint64_t since_us, char *const *names)
+{
+	if (stall->time_us < since_us)
+		return false;
+	for (char *const *name = names; *name; name++)
+		if (!strcmp(stall->ticker, *name))
+			return true;
+	return !*names;
+}
+
+static void filter(struct stalls *stalls, uint64_t since_us, char *const *names)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < stalls->count; i++) {
+		if (is_wanted(&stalls->list[i], since_us, names))
+			stalls->list[kept++] = stalls->list[i];
+		else
+			free(stalls->list[i].stack);
+	}
+	stalls->count = kept;
+}
+
+/* By time, the newest first. Of the same time, the one that was logged last is the newest. */
+static int compare(const void *first, const void *second)
+{
+	const struct stall *a = first, *b = second;
+
+	if (a->time_us != b->time_us)
+		return a->time_us < b->time_us ? 1 : -1;
+	return a->order < b->order ? 1 : -1;
+}
+
+int stalls_gather(struct stalls *stalls, uint64_t since_us, char *const *names, const struct ticker *tickers,
+		  size_t count)
+{
+	int status = STATUS_DONE;
+
+	*stalls = (struct stalls){ .records_are_read = true };
+	stalls->log_is_read = kernel_log_read(since_us, add_line, stalls);
+	for (size_t i = 0; i < count && !status; i++)
+		status = read_record(stalls, tickers[i].name);
+	filter(stalls, since_us, names);
+	if (stalls->count)
+		qsort(stalls->list, stalls->count, sizeof(*stalls->list), compare);
+	return status;
+}
+
+void stalls_free(struct stalls *stalls)
+{
+	for (size_t i = 0; i < stalls->count; i++)
+		free(stalls->list[i].stack);
+	free(stalls->list);
+}
