@@ -28,7 +28,7 @@ RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
 LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
-	libcmocka-dev libpython3.11 lintian man-db mandoc perl python3-pytest python3-pytest-xdist rpmlint shellcheck zsh
+	libcmocka-dev libpython3.11 lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh
 
 # $(call need,PACKAGES): install the Debian packages that are missing, and list them.
 need = @packaging/need.sh $(1)
@@ -131,6 +131,7 @@ install-tool:
 
 install-monitoring:
 	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring packaging/monitoring/*.yml packaging/monitoring/*.json docs/runbook.md
+	install -D -m 0644 -t $(DESTDIR)/usr/share/sched-tick/monitoring/logs packaging/monitoring/logs/*
 	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/sched-tick-monitoring packaging/monitoring/README.md
 
 install:
@@ -157,7 +158,8 @@ endif
 	rm -rf build/installed
 	$(MAKE) --silent install-dkms install-tool install-monitoring DESTDIR=$(CURDIR)/build/installed
 	cd build/installed && find . -type f | sed "s,^\.,$(DESTDIR)," | xargs rm -f
-	rmdir $(DKMS_SOURCE)/src $(DKMS_SOURCE) $(DESTDIR)/etc/sched-tick.d $(DESTDIR)/usr/share/sched-tick/monitoring \
+	rmdir $(DKMS_SOURCE)/src $(DKMS_SOURCE) $(DESTDIR)/etc/sched-tick.d \
+		$(DESTDIR)/usr/share/sched-tick/monitoring/logs $(DESTDIR)/usr/share/sched-tick/monitoring \
 		$(DESTDIR)/usr/share/sched-tick $(DESTDIR)/usr/share/doc/sched-tick-monitoring 2>/dev/null || :
 	rm -rf build/installed
 

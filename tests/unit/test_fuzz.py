@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The parsers of sched-tick(8) for stat and for configuration files: on the corpus of earlier runs, and with new input."""
+"""The parsers of sched-tick(8) for stat, configuration files, and stalls: on the corpus of earlier runs, and with new input."""
 
 import subprocess
 
@@ -9,8 +9,8 @@ from conftest import TOP
 
 FUZZ = TOP / "tests" / "unit" / "fuzz"
 TOOLS = TOP / "tools"
-SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c", "cpulist.c", "refusal.c")]
-LONGEST = {"stat": 2048, "config": 1024}    # bytes
+SOURCES = [TOOLS / name for name in ("stat.c", "config.c", "settings.c", "sysfs.c", "cpulist.c", "refusal.c", "kernlog.c", "stalltext.c")]
+LONGEST = {"stat": 2048, "config": 1024, "stalls": 1024}    # bytes
 SECONDS = 600
 
 
