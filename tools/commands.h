@@ -8,7 +8,7 @@
 typedef int command_fn(int argc, char **argv);
 
 command_fn command_list, command_show, command_create, command_set, command_delete, command_wait, command_watch,
-	command_check, command_stalls, command_export, command_apply;
+	command_check, command_stalls, command_record, command_export, command_apply;
 
 /* Print the help text of a command to stdout and exit. */
 void command_help(const char *command) __attribute__((noreturn));

@@ -21,6 +21,7 @@
 /* Values of options without a letter. */
 enum {
 	OPTION_NAGIOS = 256,
+	OPTION_BUFFER_KB,
 	OPTION_SETTINGS,
 	OPTION_SINCE,
 	OPTION_STACK,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "record.h"
 #include "sysfs.h"
 #include "table.h"
 
@@ -50,6 +51,7 @@ static const struct command {
 	const char *options;
 	const char *more;
 	const enum table_rows *columns;
+	void (*print_columns)(FILE *out);
 } commands[] = {
 	{ "list", command_list, "[options] [NAME...]", "List tickers with their counts and lateness.",
 	  JSON_HELP
@@ -105,6 +107,20 @@ static const struct command {
 	  "     --since TIME         only stalls of the last TIME, such as 2h, or since a date such as\n"
 	  "                            '2026-11-28 17:30'\n"
 	  "     --stack              print the stack of the last stall of each ticker\n", "", &stalls },
+	{ "record", command_record, "[options] start|save TICKER [CPU]|list|show [NAME]|stop",
+	  "Record what runs before a stall.",
+	  "     --buffer-kb SIZE     start: size of the buffer of each CPU in KiB (default: 1408)\n"
+	  JSON_HELP
+	  NOHEADINGS_HELP
+	  OUTPUT_HELP
+	  RAW_HELP,
+	  "\n"
+	  "Actions:\n"
+	  " start                    record until a stall, in memory\n"
+	  " save TICKER [CPU]        save the recording of a stall, and record until the next one\n"
+	  " list                     list the recordings that were saved, newest first\n"
+	  " show [NAME]              print a recording (default: the newest one)\n"
+	  " stop                     end recording; recordings that were saved stay\n", NULL, record_print_columns },
 	{ "export", command_export, "[options]", "Write metrics for the textfile collector of the node exporter.",
 	  " -f, --file FILE          output file; '-' is standard output (default: sched_tick.prom in the\n"
 	  "                            directory of the collector)\n", "" },
@@ -160,6 +176,8 @@ void command_help(const char *name)
 	       command->options, *command->options ? COMMON_HELP : strchr(COMMON_HELP, ' '), command->more);
 	if (command->columns)
 		table_print_columns(stdout, *command->columns);
+	if (command->print_columns)
+		command->print_columns(stdout);
 	printf("\nFor more details see sched-tick(8).\n");
 	exit(STATUS_DONE);
 }
