@@ -28,7 +28,7 @@ RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
 LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
-	libcmocka-dev libpython3.11 lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh
+	libcmocka-dev libpython3.11 libtraceevent-dev libtracefs-dev lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh
 
 # $(call need,PACKAGES): install the Debian packages that are missing, and list them.
 need = @packaging/need.sh $(1)
@@ -153,7 +153,7 @@ endif
 uninstall:
 ifeq ($(DESTDIR),)
 	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms remove; fi
-	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer || :; fi
+	if test -d /run/systemd/system; then systemctl disable --now sched-tick.service sched-tick-export.timer sched-tick-record.service || :; fi
 endif
 	rm -rf build/installed
 	$(MAKE) --silent install-dkms install-tool install-monitoring DESTDIR=$(CURDIR)/build/installed

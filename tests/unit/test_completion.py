@@ -15,7 +15,7 @@ from conftest import TOP
 from faketree import LONG_NAME, _run, _tool, _tree  # noqa: F401  pylint: disable=unused-import
 
 COMPLETION = TOP / "tools" / "completion"
-COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "stalls", "export", "apply"]
+COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "stalls", "record", "export", "apply"]
 KEYS = ["period=", "phase=", "timer=", "clock=", "cpus=", "queue=", "notify=", "stall=", "enabled="]
 
 
@@ -45,6 +45,12 @@ OFFERED = {
     "stalls --since ": [],
     "stalls --output=TIME,C": ["TIME,CPU", "TIME,CULPRIT", "TIME,CONTEXT", "TIME,COMM"],
     "export --": ["--file", "--help", "--version"],
+    "record ": ["start", "save", "list", "show", "stop"],
+    "record save ": ["default", LONG_NAME, "backup"],
+    "record show ": [],
+    "record list --o": ["--output"],
+    "record list -o co": ["context", "comm"],
+    "record start --buffer-kb ": [],
     "list -o na": ["name"],
     "list -o NAME,TIMER": ["NAME,TIMER-MEAN", "NAME,TIMER-P99", "NAME,TIMER-MAX"],
     "watch --output +timer-p": ["+timer-p99"],
@@ -82,12 +88,13 @@ def test_options_and_columns_are_complete(complete, run):
         described = re.findall(r"^ (?:-\w, |    )(--[\w-]+)", run(command, "--help").out, re.MULTILINE)
         assert sorted(complete(f"{command} --")) == sorted(described)
         shared = {"$help": "--help --version", "$json": "--json", "$raw": "--raw", "$noheadings": "--noheadings",
-                  "$output": "--output", "$cpu_output": "--output", "$stall_output": "--output", "$quiet": "--quiet"}
+                  "$output": "--output", "$cpu_output": "--output", "$stall_output": "--output", "$recording_output": "--output",
+                  "$quiet": "--quiet"}
         line = re.search(rf"^  {command}\) (.*?);;$", zsh, re.MULTILINE | re.DOTALL)[1]
         for name, options in shared.items():
             line = line.replace(name, options)
         assert sorted(set(re.findall(r"(?<![\w-])--[a-z][\w-]*", line))) == sorted(described), command
-    for command in ("list", "show", "watch", "stalls"):
+    for command in ("list", "show", "watch", "stalls", "record"):
         columns = re.findall(r"^ +([A-Z0-9-]+)  ", run(command, "--help").out, re.MULTILINE)
         assert complete(f"{command} -o ") == columns
         assert " ".join(columns) in zsh

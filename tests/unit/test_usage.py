@@ -8,11 +8,12 @@ import pytest
 from conftest import TOP
 from faketree import _run, _tool, _tree, contents  # noqa: F401  pylint: disable=unused-import
 
-COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "stalls", "export", "apply"]
+COMMANDS = ["list", "show", "create", "set", "delete", "wait", "watch", "check", "stalls", "record", "export", "apply"]
 LIST_OPTIONS = "-J, --json, -n, --noheadings, -r, --raw, -o, --output, -h, --help, -V, --version"
 COLUMNS = "NAME, ENABLED, PERIOD, CPUS, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
 CPU_COLUMNS = "CPU, TICKS, MISSED, STALLS, MEAN, P99, MAX, TIMER-MEAN, TIMER-P99, TIMER-MAX"
 STALL_COLUMNS = "TIME, TICKER, CPU, OVERDUE, HOW, CULPRIT, FUNCTION, CONTEXT, COMM, PID"
+RECORD = "usage: sched-tick record [options] start|save TICKER [CPU]|list|show [NAME]|stop"
 KEYS = "period, phase, timer, clock, cpus, queue, notify, stall, enabled"
 NAME = "1 to 32 of A-Z a-z 0-9 _ . -, without a dot in front"
 DURATION = "a number and ns, us, ms, s, min, h or d, such as 250ms or 1.5s"
@@ -81,6 +82,20 @@ ERRORS = [
     ("delete a b", "delete: unexpected operand 'b' (usage: sched-tick delete NAME)"),
     ("export more", "export: unexpected operand 'more' (usage: sched-tick export [options])"),
     ("export --file=", "invalid file name '' (valid: 1 to 4095 bytes)"),
+    ("record", f"record: missing ACTION ({RECORD})"),
+    ("record save", f"record: missing NAME ({RECORD})"),
+    ("record start now", f"record: unexpected operand 'now' ({RECORD})"),
+    ("record save default 1 2", f"record: unexpected operand '2' ({RECORD})"),
+    ("record save a/b", f"invalid name 'a/b' (valid: {NAME})"),
+    ("record save default x", "invalid CPU 'x' (valid: a whole number)"),
+    ("record save default 123456", "invalid CPU '123456' (valid: a whole number)"),
+    ("record resume", "unknown action 'resume' (valid: start, save, list, show, stop)"),
+    ("record start --buffer-kb 0", "invalid count '0' (valid: a whole number from 1)"),
+    ("record stop --buffer-kb 64", "record: option '--buffer-kb' requires 'start'"),
+    ("record show --json", "record: option '--json' requires 'list'"),
+    ("record show -n", "record: option '--noheadings' requires 'list'"),
+    ("record list -o size,ticks", "unknown column 'ticks' (valid: NAME, TICKER, CPU, OVERDUE, CONTEXT, COMM, PID, FUNCTION, SIZE)"),
+    ("record list -o " + ",".join(["name"] * 19), "more than 18 columns"),
     # Settings
     ("set default perod=1s", f"unknown setting 'perod' (valid: {KEYS})"),
     ("create x period_ms=5", f"unknown setting 'period_ms' (valid: {KEYS})"),
@@ -192,3 +207,6 @@ def test_the_man_page_has_every_column(run):
         assert [name for name, _ in columns] == names.split(", ")
         assert [column for column in described if column in columns] == columns
     assert {name for name, _ in described} == set(f"{COLUMNS}, {CPU_COLUMNS}, {STALL_COLUMNS}".split(", "))
+    table = page[page.index(".SH COLUMNS OF RECORD"):]
+    described = re.findall(r"^([A-Z0-9-]+)\|[a-z0-9_]+\|(.*)$", table[:table.index(".TE")], re.MULTILINE)
+    assert described == re.findall(r"^ +([A-Z0-9-]+)  (.*)$", run("record", "--help").out.split("Available output columns")[1], re.MULTILINE)

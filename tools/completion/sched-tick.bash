@@ -11,6 +11,7 @@ _sched_tick_tickers() {
 _sched_tick_columns() {
     local typed='' column names
     names='NAME ENABLED PERIOD CPUS TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
+    [ "$1" = record ] && names='NAME TICKER CPU OVERDUE CONTEXT COMM PID FUNCTION SIZE'
     [ "$1" = show ] && names='CPU TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
     [ "$1" = stalls ] && names='TIME TICKER CPU OVERDUE HOW CULPRIT FUNCTION CONTEXT COMM PID'
     shift
@@ -49,6 +50,7 @@ _sched_tick_options() {
         echo --json --max-late --max-missed --nagios --noheadings --quiet --raw --since-start --state-dir --threshold --wait
         ;;
     stalls) echo --json --noheadings --output --raw --since --stack ;;
+    record) echo --buffer-kb --json --noheadings --output --raw ;;
     export) echo --file ;;
     apply) echo --quiet ;;
     esac
@@ -63,24 +65,29 @@ _sched_tick() {
     word=${words[-1]} previous=${words[-2]} command=${words[1]}
     COMPREPLY=()
     if [ "${#words[@]}" = 2 ]; then
-        choices='list show create set delete wait watch check stalls export apply help --help --version'
+        choices='list show create set delete wait watch check stalls record export apply help --help --version'
     else
         case $command,$previous,$word in
-        list,-o,* | list,--output,* | show,-o,* | show,--output,* | watch,-o,* | watch,--output,* | stalls,-o,* | stalls,--output,*)
+        list,-o,* | list,--output,* | show,-o,* | show,--output,* | watch,-o,* | watch,--output,* | stalls,-o,* | stalls,--output,* \
+            | record,-o,* | record,--output,*)
             choices=$(_sched_tick_columns "$command" "$word")
             compopt -o nospace
             ;;
-        list,*,--output=* | show,*,--output=* | watch,*,--output=* | stalls,*,--output=*)
+        list,*,--output=* | show,*,--output=* | watch,*,--output=* | stalls,*,--output=* | record,*,--output=*)
             choices=$(_sched_tick_columns "$command" "${word#*=}" | sed 's/^/--output=/')
             compopt -o nospace
             ;;
         stalls,--since,*) ;;
         check,--state-dir,*) compopt -o dirnames ;;
         export,-f,* | export,--file,*) compopt -o default ;;
+        record,--buffer-kb,*) ;;
+        record,record,[!-]* | record,record,) choices='start save list show stop' ;;
+        record,save,*) choices=$(_sched_tick_tickers) ;;
+        record,show,[!-]* | record,show,) choices=$(sched-tick record list --raw --noheadings --output name 2> /dev/null) ;;
         wait,-c,* | wait,--count,* | watch,-[cd],* | watch,--count,* | watch,--delay,*) ;;
         check,-[lmtw],* | check,--max-late,* | check,--max-missed,* | check,--threshold,* | check,--wait,*) ;;
         *,*,-*) choices=$(_sched_tick_options "$command") ;;
-        help,*) choices='list show create set delete wait watch check stalls export apply' ;;
+        help,*) choices='list show create set delete wait watch check stalls record export apply' ;;
         list,* | show,* | wait,* | watch,* | check,* | stalls,*) choices=$(_sched_tick_tickers) ;;
         delete,*) choices=$(_sched_tick_tickers | grep -vx default) ;;
         set,*)
