@@ -28,8 +28,10 @@ echo '--- security'
 systemd-analyze security --no-pager sched-tick.service | tail -n 1
 systemd-analyze security --no-pager sched-tick-export.service | tail -n 1
 systemd-analyze security --no-pager sched-tick-stall@default.service | tail -n 1
+systemd-analyze security --no-pager sched-tick-record.service | tail -n 1
+systemd-analyze security --no-pager sched-tick-record-save@default.service | tail -n 1
 systemd-analyze verify --man=no sched-tick.service sched-tick-export.service sched-tick-export.timer \\
-    sched-tick-stall@default.service && echo verified
+    sched-tick-stall@default.service sched-tick-record.service sched-tick-record-save@default.service && echo verified
 echo '--- journal'
 systemctl show -p ActiveState -p Result -p ExecMainStatus sched-tick-export.service
 journalctl --no-pager -o cat -b UNIT=sched-tick-export.service + _SYSTEMD_UNIT=sched-tick-export.service
@@ -129,7 +131,7 @@ def test_units_are_sandboxed(served):
     levels = sorted(set(re.findall(r"Overall exposure level for (\S+): (\S+) (\w+)", text)))
     readme = (TOP / "packaging" / "README.md").read_text("utf-8")
     assert "verified" in text, text
-    assert len(levels) == 3
+    assert len(levels) == 5
     for unit, level, word in levels:
         assert f"| `{unit}` | {level} {word} |" in readme, levels
 

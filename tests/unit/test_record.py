@@ -92,7 +92,7 @@ def test_declarations_are_those_of_libtracefs():
 
 
 def test_start_configures_an_instance(machine):
-    """start sets buffer, clock and trigger before it enables anything but the module's events, and turns tracing on last."""
+    """start sets buffer, clock and trigger and enables tracing last."""
     machine.start()
     writes = (machine.instance / "writes").read_text("ascii").splitlines()
     assert writes == [
@@ -139,11 +139,13 @@ def test_list(machine):
     assert re.search(r"^NAME +OVERDUE .*\n" + new + " +512ms task ", machine.run("list").out)
 
 
-@pytest.mark.parametrize("operands,end", [(["default"], "default-3"), (["backup"], "backup-unknown"), (["backup", "11"], "backup-11")])
+@pytest.mark.parametrize("operands,end", [(["default"], "default-3"), (["backup"], "backup-unknown"), (["backup", "11"], "backup-11"),
+                                          (["--", "-n"], "-n-unknown")])
 def test_names(machine, operands, end):
     """The name of a recording has ticker and CPU; without a CPU, it is that of last_stall."""
     machine.start()
     assert machine.save(*operands).out.endswith(f"Z-{end}\n")
+    assert machine.run("list", "-rno", "ticker").out == end.rpartition("-")[0] + "\n"
 
 
 def test_values_that_are_not_numbers(machine):
