@@ -48,6 +48,24 @@ static int parse_action(int argc, char **argv)
 	errx(STATUS_USAGE, "unknown action '%s' (valid: start, save, list, show, stop)", word);
 }
 
+/* Warn if no ticker detects stalls: the recorder would never stop. */
+static void check_thresholds(void)
+{
+	char *const all[] = { NULL };
+	char text[16];
+	struct ticker *list;
+	size_t count;
+	bool found = false;
+
+	if (ticker_list(all, &list, &count))
+		return;
+	for (size_t i = 0; i < count && !found; i++)
+		found = !ticker_read(list[i].name, "stall_ms", text, sizeof(text)) && strcmp(text, "0");
+	if (!found)
+		warnx("no ticker has a threshold of stalls: set one, such as `sched-tick set default stall=500ms`");
+	free(list);
+}
+
 /* Create the directory of recordings, remove incomplete ones, and record until the next stall. */
 static int start(uint64_t buffer_kb)
 {
@@ -57,6 +75,8 @@ static int start(uint64_t buffer_kb)
 		return STATUS_FAILED;
 	status = recorder_start(buffer_kb);
 	close(recordings);
+	if (!status)
+		check_thresholds();
 	return status;
 }
 

@@ -45,6 +45,7 @@ class Machine:
         for name, text in PROC.items():
             (tree / "proc" / name).parent.mkdir(parents=True, exist_ok=True)
             (tree / "proc" / name).write_text(text, encoding="ascii")
+        (sysfs(tree) / "stall_ms").write_text("500\n", encoding="ascii")
         (sysfs(tree) / "last_stall").write_text(LAST_STALL, encoding="ascii")
 
     def run(self, *arguments, more=None, **options):
@@ -102,6 +103,13 @@ def test_start_configures_an_instance(machine):
     assert machine.run("start", "--buffer-kb", "64").status == 0
     assert "buffer_size_kb 64" in (machine.instance / "writes").read_text("ascii")
     assert machine.run("stop") == machine.run("stop") == (0, "", "") and not machine.instance.exists()
+
+
+def test_no_threshold(machine):
+    """start warns if no ticker detects stalls."""
+    (sysfs(machine.tree) / "stall_ms").write_text("0\n", encoding="ascii")
+    assert machine.run("start") == (
+        0, "", "sched-tick: no ticker has a threshold of stalls: set one, such as `sched-tick set default stall=500ms`\n")
 
 
 def test_save(machine):
