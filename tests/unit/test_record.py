@@ -173,14 +173,14 @@ def test_show_controls_no_terminal(machine):
 
 
 def test_the_newest_ten_are_kept(machine):
-    """The eleventh recording removes the oldest one; other files in the directory stay."""
+    """The eleventh recording removes the oldest one; other directories stay."""
     for number in range(10):
         machine.older(f"20200101T00000{number}.000Z-default-0")
-    (machine.saved / "notes").write_text("x", encoding="ascii")
+    machine.older("before-the-upgrade-1-default-0")
     machine.start()
     machine.save()
     names = machine.names()
-    assert len(names) == 11 and "notes" in names and "20200101T000000.000Z-default-0" not in names
+    assert len(names) == 11 and "before-the-upgrade-1-default-0" in names and "20200101T000000.000Z-default-0" not in names
     assert re.fullmatch(NAME, names[9])
 
 
