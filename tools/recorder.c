@@ -81,8 +81,8 @@ int recorder_report(const char *what, int error)
 {
 	char line[64];
 
-	if (error == EPERM && read_first_line("/sys/kernel/security/lockdown", line, sizeof(line)) &&
-	    strstr(line, "[confidentiality]"))
+	/* Files of tracefs fail with EPERM then, a new instance with others. */
+	if (read_first_line("/sys/kernel/security/lockdown", line, sizeof(line)) && strstr(line, "[confidentiality]"))
 		warnx("%s: the kernel is locked down (confidentiality) and refuses access to tracefs", what);
 	else
 		warnx("%s: %s", what, strerror(error));

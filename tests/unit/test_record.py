@@ -294,6 +294,7 @@ CONFIDENTIALITY = "the kernel is locked down (confidentiality) and refuses acces
 
 @pytest.mark.parametrize("refusal,message", [
     ("instance:1", f"instances/sched_tick: {CONFIDENTIALITY}"),
+    ("instance:22", f"instances/sched_tick: {CONFIDENTIALITY}"),
     ("buffer_size_kb:12", "buffer_size_kb: Cannot allocate memory"),
     ("tracing_on:1", f"tracing_on: {CONFIDENTIALITY}"),
 ])
@@ -301,7 +302,7 @@ def test_start_is_refused(machine, refusal, message):
     """If the kernel refuses a step, start fails with the reason and leaves no instance."""
     path = machine.tree / "sys" / "kernel" / "security" / "lockdown"
     path.parent.mkdir()
-    path.write_text("none integrity [confidentiality]\n", encoding="ascii")
+    path.write_text("none integrity [confidentiality]\n" if CONFIDENTIALITY in message else "none [integrity] confidentiality\n", encoding="ascii")
     assert machine.run("start", more={"FAKE_TRACEFS_REFUSES": refusal}) == (1, "", f"sched-tick: {message}\n")
     assert not machine.instance.exists()
 

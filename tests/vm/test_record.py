@@ -161,6 +161,37 @@ echo '--- end'
 """
 
 
+# In virtual time one instruction takes one nanosecond. The loop always needs the same number of instructions; what it takes longer is
+# the cost of ticks and of recording.
+COST = """
+export PATH=/bin
+mount -t tracefs tracefs /sys/kernel/tracing
+insmod /sched_tick.ko period_ms=1 enabled=0
+cd /sys/kernel/sched_tick
+echo 100 > stall_ms
+echo 0 > cpus
+mkdir -p /var/lib
+now() { sed -n 's/^now at \\([0-9]*\\) nsecs/\\1/p' /proc/timer_list; }
+measure() {
+    ticks=$(cat counter)
+    before=$(now)
+    i=0
+    while [ $i -lt 1000000 ]; do i=$((i + 1)); done
+    echo "$1 $(($(now) - before)) $(($(cat counter) - ticks))"
+}
+measure warm
+measure off
+echo 1 > enabled
+measure ticks
+echo 0 > enabled
+sched-tick record start
+measure recorder
+echo 1 > enabled
+measure both
+sched-tick record stop
+"""
+
+
 @pytest.fixture(scope="module", name="files")
 def _files(modules, others):
     """The files of the packages, and libtracefs with its own library."""
@@ -238,6 +269,19 @@ def test_lockdown(result):
     found = sections(result)["lockdown"]
     assert found.count("the kernel is locked down (confidentiality) and refuses access to tracefs\n") == 2, found
     assert found.count("status 1\n") == 2, found
+
+
+def test_cost(modules):
+    """The cost per tick, with and without the recorder, is within 10 % of what docs/tracing.md states."""
+    libraries = {f"/lib/x86_64-linux-gnu/{name}": (pathlib.Path("/usr/lib/x86_64-linux-gnu") / name).read_bytes() for name in LIBRARIES}
+    result = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), vm.tool() | libraries).boot(COST, timeout=1200, label="record-cost")
+    measured = {name: (int(duration), int(ticks)) for name, duration, ticks in re.findall(r"^(\w+) (\d+) (\d+)$", result.report, re.MULTILINE)}
+    assert result.green and len(measured) == 5, result.explain()
+    without = (measured["ticks"][0] - measured["off"][0]) / measured["ticks"][1]
+    recording = (measured["both"][0] - measured["recorder"][0]) / measured["both"][1]
+    text = (TOP / "docs" / "tracing.md").read_text("utf-8")
+    stated = [int(number.replace(",", "")) for number in re.search(r"costs ([\d,]+) instructions, and ([\d,]+) while", text).groups()]
+    assert [without, recording] == pytest.approx(stated, rel=0.1), measured
 
 
 def test_power_cut(files, tmp_path):
