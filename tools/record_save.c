@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "record.h"
@@ -176,7 +175,6 @@ int record_save(const char *ticker, const char *cpu)
 	bool exists, stopped;
 	int recordings, status;
 
-	umask(0077);
 	recordings = recordings_open(true);
 	if (recordings < 0)
 		return STATUS_FAILED;

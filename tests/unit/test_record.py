@@ -208,13 +208,13 @@ def test_a_step_of_the_clock(machine):
 def test_a_long_trace(machine):
     """Of a trace of more than 16 MiB the newest whole lines are kept."""
     machine.start()
-    lines = [f"{number:062d}\n" for number in range(16 * MIB // 63 + 1000)]
+    lines = [f"{number:061d}\n" for number in range(16 * MIB // 62 + 1000)]
     machine.save(trace="".join(lines))
     (name,) = machine.names()
     first, *rest = (machine.saved / name / "trace").read_text("ascii").splitlines(keepends=True)
     left_out = int(re.fullmatch(r"# The oldest (\d+) bytes of the trace are left out.\n", first)[1])
-    assert rest == lines[-len(rest):] and 63 * len(rest) > 16 * MIB - 200
-    assert left_out == 63 * (len(lines) - len(rest)) - 1
+    assert rest == lines[-len(rest):] and 62 * len(rest) > 16 * MIB - 200
+    assert left_out == 62 * (len(lines) - len(rest)) - 1
 
 
 def test_a_full_disk(machine):
