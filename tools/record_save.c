@@ -18,8 +18,8 @@
 #include "record.h"
 #include "recorder.h"
 
-/* The newest part of the trace that is kept. Three recordings of this size are below RECORDINGS_BYTES_MAX. */
-#define TRACE_BYTES_MAX	((size_t)16 << 20)
+/* What is kept of a file, from its end: of a trace the newest events. Three of this size are below RECORDINGS_BYTES_MAX. */
+#define FILE_BYTES_MAX	((size_t)16 << 20)
 
 static const struct {
 	const char *name, *source;
@@ -62,7 +62,7 @@ static void print_ring(FILE *out, const char *ring, size_t size, size_t total)
 		start = (start + 1) % size;
 		length--;
 	}
-	fprintf(out, "# The oldest %zu bytes of the trace are left out.", total - length);
+	fprintf(out, "# The first %zu bytes are left out.", total - length);
 	while (length) {
 		size_t part = start + length > size ? size - start : length;
 
@@ -72,10 +72,10 @@ static void print_ring(FILE *out, const char *ring, size_t size, size_t total)
 	}
 }
 
-/* Copy the last @size bytes of a file, and wait until they are on the disk. */
-static bool copy(int in, const char *source, int directory, const char *name, size_t size)
+/* Copy the end of a file, and wait until they are on the disk. */
+static bool copy(int in, const char *source, int directory, const char *name)
 {
-	char *ring = malloc(size);
+	char *ring = malloc(FILE_BYTES_MAX);
 	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), error = 0;
 	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
 	ssize_t total = -1;
@@ -83,11 +83,11 @@ static bool copy(int in, const char *source, int directory, const char *name, si
 	if (!ring || !out) {
 		warn("%s", name);
 	} else {
-		total = read_ring(in, ring, size);
+		total = read_ring(in, ring, FILE_BYTES_MAX);
 		if (total < 0)
 			recorder_report(source, errno);
 		else
-			print_ring(out, ring, size, total);
+			print_ring(out, ring, FILE_BYTES_MAX, total);
 	}
 	if (out) {
 		if (fflush(out) || ferror(out) || fsync(fd))
@@ -102,7 +102,7 @@ static bool copy(int in, const char *source, int directory, const char *name, si
 }
 
 /* Copy a file. One that this kernel does not have is left out. */
-static bool copy_file(const char *source, int directory, const char *name, size_t size)
+static bool copy_file(const char *source, int directory, const char *name)
 {
 	int in = open(source, O_RDONLY | O_CLOEXEC);
 	bool copied;
@@ -113,7 +113,7 @@ static bool copy_file(const char *source, int directory, const char *name, size_
 		recorder_report(source, errno);
 		return false;
 	}
-	copied = copy(in, source, directory, name, size);
+	copied = copy(in, source, directory, name);
 	close(in);
 	return copied;
 }
@@ -122,15 +122,15 @@ static bool copy_all(int directory, const char *ticker)
 {
 	const char *root = getenv("SCHED_TICK_ROOT") ?: "";
 	char path[PATH_MAX], *trace = recorder_trace_path();
-	bool copied = trace && copy_file(trace, directory, "trace", TRACE_BYTES_MAX);
+	bool copied = trace && copy_file(trace, directory, "trace");
 
 	if (!trace)
 		warnx("memory: %s", strerror(ENOMEM));
 	free(trace);
-	copied = copied && copy_file(ticker_path(ticker, "last_stall"), directory, "last_stall", 65536);
+	copied = copied && copy_file(ticker_path(ticker, "last_stall"), directory, "last_stall");
 	for (size_t i = 0; copied && i < sizeof(files) / sizeof(*files); i++) {
 		snprintf(path, sizeof(path), "%s%s", root, files[i].source);
-		copied = copy_file(path, directory, files[i].name, (size_t)1 << 20);
+		copied = copy_file(path, directory, files[i].name);
 	}
 	return copied && !fsync(directory);
 }
