@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The columns of list, watch and show --percpu, and the names of those of stalls. See table.h.
+ * The columns of list, watch and show --percpu, and the names of those of stalls and of record list. See
+ * table.h.
  */
 #include <err.h>
 #include <inttypes.h>
@@ -44,6 +45,18 @@ static const struct table_column stall_columns[STALL_COLUMNS] = {
 	[STALL_PID]	 = { "PID", "pid", TABLE_NUMBER, 3, "pid of the culprit" },
 };
 
+static const struct table_column recording_columns[RECORDING_COLUMNS] = {
+	[RECORDING_NAME]	= { "NAME", "name", TABLE_STRING, 0.3, "name of the recording: time (UTC), ticker, CPU" },
+	[RECORDING_TICKER]	= { "TICKER", "ticker", TABLE_STRING, 7, "name of the ticker" },
+	[RECORDING_CPU]		= { "CPU", "cpu", TABLE_NUMBER, 3, "number of the CPU" },
+	[RECORDING_OVERDUE]	= { "OVERDUE", "overdue_ns", TABLE_NUMBER, 6, "how long the tick was overdue" },
+	[RECORDING_CONTEXT]	= { "CONTEXT", "context", TABLE_STRING, 7, "context of the culprit" },
+	[RECORDING_COMM]	= { "COMM", "comm", TABLE_STRING, 8, "comm of the culprit" },
+	[RECORDING_PID]		= { "PID", "pid", TABLE_NUMBER, 5, "pid of the culprit" },
+	[RECORDING_FUNCTION]	= { "FUNCTION", "function", TABLE_STRING, 0.3, "function that the culprit was in" },
+	[RECORDING_SIZE]	= { "SIZE", "bytes", TABLE_NUMBER, 6, "size of the files" },
+};
+
 /* The columns of each kind of rows; the first @defaults of them are printed without --output. */
 static const struct {
 	const char *rows;
@@ -66,6 +79,12 @@ static const struct {
 		{ STALL_TIME, STALL_TICKER, STALL_CPU, STALL_OVERDUE, STALL_HOW, STALL_CULPRIT, STALL_FUNCTION, STALL_CONTEXT,
 		  STALL_COMM, STALL_PID },
 		10, 8,
+	},
+	[TABLE_RECORDINGS] = {
+		"recordings", recording_columns,
+		{ RECORDING_NAME, RECORDING_OVERDUE, RECORDING_CONTEXT, RECORDING_COMM, RECORDING_PID, RECORDING_FUNCTION,
+		  RECORDING_TICKER, RECORDING_CPU, RECORDING_SIZE },
+		9, 6,
 	},
 };
 
@@ -225,7 +244,8 @@ size_t table_choose(const struct table_options *options, int chosen[TABLE_CHOSEN
 
 void table_print_columns(FILE *out, enum table_rows rows)
 {
-	fprintf(out, "\nAvailable output columns%s:\n", rows == TABLE_CPUS ? " of --percpu" : "");
+	fprintf(out, "\nAvailable output columns%s:\n", 
+		rows == TABLE_CPUS ? " of --percpu" : rows == TABLE_RECORDINGS ? " of list" : "");
 	for (size_t i = 0; i < sets[rows].count; i++) {
 		const struct table_column *column = &sets[rows].all[sets[rows].columns[i]];
 

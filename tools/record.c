@@ -106,7 +106,7 @@ static int save(char **operands)
 
 int command_record(int argc, char **argv)
 {
-	struct table_options table = { .headings = true };
+	struct table_options table = { .rows = TABLE_RECORDINGS, .headings = true };
 	uint64_t buffer_kb = 0;
 	const char *of_list = NULL;
 	int option, action;
@@ -119,12 +119,7 @@ int command_record(int argc, char **argv)
 		for (size_t i = 0; options[i].name && !of_list; i++)
 			if (options[i].val == option)
 				of_list = options[i].name;
-		if (option == 'o') {
-			table.columns = optarg;
-			record_check_columns(&table);
-		} else {
-			table_option(&table, option, optarg);
-		}
+		table_option(&table, option, optarg);
 	}
 	action = parse_action(argc, argv);
 	if (buffer_kb && action != START)

@@ -14,12 +14,6 @@ int record_save(const char *ticker, const char *cpu);
 /* Print the recordings, newest first. */
 int record_list(const struct table_options *options);
 
-/* Exit with STATUS_USAGE if the options name an unknown column. */
-void record_check_columns(const struct table_options *options);
-
-/* Print the columns of record_list() with a description of each, for the help text. */
-void record_print_columns(FILE *out);
-
 /* Print the files of a recording. NULL: of the newest one. */
 int record_show(const char *name);
 

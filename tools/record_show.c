@@ -10,82 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "record.h"
 
-enum column { NAME, TICKER, CPU, OVERDUE, CONTEXT, COMM, PID, FUNCTION, SIZE, COLUMNS };
-
-#define CHOSEN_MAX	(2 * COLUMNS)
-
-static const struct table_column columns[COLUMNS] = {
-	[NAME]		= { "NAME", "name", TABLE_STRING, 0.3, "name of the recording: time (UTC), ticker, CPU" },
-	[TICKER]	= { "TICKER", "ticker", TABLE_STRING, 7, "name of the ticker" },
-	[CPU]		= { "CPU", "cpu", TABLE_NUMBER, 3, "number of the CPU" },
-	[OVERDUE]	= { "OVERDUE", "overdue_ns", TABLE_NUMBER, 6, "how long the tick was overdue" },
-	[CONTEXT]	= { "CONTEXT", "context", TABLE_STRING, 7, "context of the culprit" },
-	[COMM]		= { "COMM", "comm", TABLE_STRING, 8, "name of the task" },
-	[PID]		= { "PID", "pid", TABLE_NUMBER, 5, "its process ID" },
-	[FUNCTION]	= { "FUNCTION", "function", TABLE_STRING, 0.3, "function of the culprit" },
-	[SIZE]		= { "SIZE", "bytes", TABLE_NUMBER, 6, "size of the files" },
-};
-
-static const enum column defaults[] = { NAME, OVERDUE, CONTEXT, COMM, PID, FUNCTION };
-
-#define DEFAULTS	(sizeof(defaults) / sizeof(*defaults))
-
 struct rows {
 	const struct recording *list;
-	enum column chosen[CHOSEN_MAX];
+	int chosen[TABLE_CHOSEN_MAX];
 };
-
-static size_t choose(const struct table_options *options, enum column *chosen)
-{
-	const char *names = options->columns;
-	size_t count = 0;
-
-	if (!names || *names == '+') {
-		memcpy(chosen, defaults, sizeof(defaults));
-		count = DEFAULTS;
-		if (!names)
-			return count;
-		names++;
-	}
-	do {
-		size_t length = strcspn(names, ","), i = 0;
-		char valid[128];
-
-		while (i < COLUMNS && (strlen(columns[i].name) != length || strncasecmp(columns[i].name, names, length)))
-			i++;
-		if (i == COLUMNS) {
-			size_t end = 0;
-
-			for (i = 0; i < COLUMNS; i++)
-				end += snprintf(valid + end, sizeof(valid) - end, "%s%s", i ? ", " : "", columns[i].name);
-			errx(STATUS_USAGE, "unknown column '%.*s' (valid: %s)", (int)length, names, valid);
-		}
-		if (count == CHOSEN_MAX)
-			errx(STATUS_USAGE, "more than %d columns", CHOSEN_MAX);
-		chosen[count++] = i;
-		names += length + (names[length] == ',');
-	} while (*names);
-	return count;
-}
-
-void record_check_columns(const struct table_options *options)
-{
-	enum column chosen[CHOSEN_MAX];
-
-	choose(options, chosen);
-}
-
-void record_print_columns(FILE *out)
-{
-	fprintf(out, "\nAvailable output columns of list:\n");
-	for (size_t i = 0; i < COLUMNS; i++)
-		fprintf(out, " %10s  %s\n", columns[i].name, columns[i].help);
-}
 
 /* Find a line "key value" of the recording's last_stall. An unknown value is empty. */
 static void read_stall(const char *name, const char *key, char *text, size_t size)
@@ -108,7 +40,7 @@ static void read_stall(const char *name, const char *key, char *text, size_t siz
 		close(directory);
 }
 
-static void format_number(enum column column, enum table_form form, char *text, size_t size)
+static void format_number(enum recording_column column, enum table_form form, char *text, size_t size)
 {
 	char *end;
 	uint64_t value = strtoull(text, &end, 10);
@@ -116,7 +48,7 @@ static void format_number(enum column column, enum table_form form, char *text, 
 	/* In JSON anything else would not be a number. */
 	if (!*text || *end)
 		*text = '\0';
-	else if (column == OVERDUE && form == TABLE_HUMAN)
+	else if (column == RECORDING_OVERDUE && form == TABLE_HUMAN)
 		human_ns(value, text, size);
 }
 
@@ -124,37 +56,37 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 {
 	const struct rows *rows = data;
 	const struct recording *recording = &rows->list[row];
-	enum column shown = rows->chosen[column];
+	enum recording_column shown = rows->chosen[column];
 
 	switch (shown) {
-	case NAME:
+	case RECORDING_NAME:
 		snprintf(text, size, "%s", recording->name);
 		return;
-	case TICKER:
+	case RECORDING_TICKER:
 		snprintf(text, size, "%s", recording->ticker);
 		return;
-	case CPU:
+	case RECORDING_CPU:
 		snprintf(text, size, "%s", recording->cpu);
 		break;
-	case SIZE:
+	case RECORDING_SIZE:
 		snprintf(text, size, "%" PRIu64, recording->bytes);
 		break;
-	case OVERDUE:
+	case RECORDING_OVERDUE:
 		read_stall(recording->name, "overdue_ns", text, size);
 		break;
-	case CONTEXT:
+	case RECORDING_CONTEXT:
 		read_stall(recording->name, "context", text, size);
 		return;
-	case COMM:
+	case RECORDING_COMM:
 		read_stall(recording->name, "comm", text, size);
 		return;
-	case PID:
+	case RECORDING_PID:
 		read_stall(recording->name, "pid", text, size);
 		break;
-	case FUNCTION:
+	case RECORDING_FUNCTION:
 		read_stall(recording->name, "function", text, size);
 		return;
-	case COLUMNS:
+	case RECORDING_COLUMNS:
 		return;
 	}
 	format_number(shown, form, text, size);
@@ -162,16 +94,14 @@ static void format(const void *data, size_t row, size_t column, enum table_form 
 
 int record_list(const struct table_options *options)
 {
-	struct table_column shown[CHOSEN_MAX];
+	struct table_column shown[TABLE_CHOSEN_MAX];
 	struct recording *list;
 	struct rows rows = { };
-	size_t count, wanted = choose(options, rows.chosen);
+	size_t count, wanted = table_choose(options, rows.chosen, shown);
 	int status = recordings_list(&list, &count);
 
 	if (status)
 		return status;
-	for (size_t i = 0; i < wanted; i++)
-		shown[i] = columns[rows.chosen[i]];
 	rows.list = list;
 	status = table_emit(stdout, "recordings", options, shown, wanted, format, &rows, count);
 	free(list);

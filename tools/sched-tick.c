@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "commands.h"
-#include "record.h"
 #include "sysfs.h"
 #include "table.h"
 
@@ -41,7 +40,8 @@
 	"\n" \
 	"TIME is a number and ns, us, ms, s, min, h or d, such as 250ms.\n"
 
-static const enum table_rows tickers = TABLE_TICKERS, cpus = TABLE_CPUS, stalls = TABLE_STALLS;
+static const enum table_rows tickers = TABLE_TICKERS, cpus = TABLE_CPUS, stalls = TABLE_STALLS,
+			     recordings = TABLE_RECORDINGS;
 
 static const struct command {
 	const char *name;
@@ -51,7 +51,6 @@ static const struct command {
 	const char *options;
 	const char *more;
 	const enum table_rows *columns;
-	void (*print_columns)(FILE *out);
 } commands[] = {
 	{ "list", command_list, "[options] [NAME...]", "List tickers with their counts and lateness.",
 	  JSON_HELP
@@ -120,7 +119,7 @@ static const struct command {
 	  " save TICKER [CPU]        save the recording of a stall, and record until the next one\n"
 	  " list                     list the recordings that were saved, newest first\n"
 	  " show [NAME]              print a recording (default: the newest one)\n"
-	  " stop                     end recording; recordings that were saved stay\n", NULL, record_print_columns },
+	  " stop                     end recording; recordings that were saved stay\n", &recordings },
 	{ "export", command_export, "[options]", "Write metrics for the textfile collector of the node exporter.",
 	  " -f, --file FILE          output file; '-' is standard output (default: sched_tick.prom in the\n"
 	  "                            directory of the collector)\n", "" },
@@ -176,8 +175,6 @@ void command_help(const char *name)
 	       command->options, *command->options ? COMMON_HELP : strchr(COMMON_HELP, ' '), command->more);
 	if (command->columns)
 		table_print_columns(stdout, *command->columns);
-	if (command->print_columns)
-		command->print_columns(stdout);
 	printf("\nFor more details see sched-tick(8).\n");
 	exit(STATUS_DONE);
 }

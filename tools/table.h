@@ -14,8 +14,8 @@
 
 enum table_form { TABLE_HUMAN, TABLE_JSON, TABLE_RAW };
 
-/* The columns of a table of tickers, of a table of the CPUs of one ticker, and of a table of stalls. */
-enum table_rows { TABLE_TICKERS, TABLE_CPUS, TABLE_STALLS };
+/* The columns of a table of tickers, of the CPUs of one ticker, of stalls, and of recordings. */
+enum table_rows { TABLE_TICKERS, TABLE_CPUS, TABLE_STALLS, TABLE_RECORDINGS };
 
 struct table_options {
 	enum table_rows rows;
@@ -63,6 +63,12 @@ void table_check(const struct table_options *options);
 enum stall_column {
 	STALL_TIME, STALL_TICKER, STALL_CPU, STALL_OVERDUE, STALL_HOW, STALL_CULPRIT, STALL_FUNCTION, STALL_CONTEXT, STALL_COMM,
 	STALL_PID, STALL_COLUMNS
+};
+
+/* The columns of record list. */
+enum recording_column {
+	RECORDING_NAME, RECORDING_TICKER, RECORDING_CPU, RECORDING_OVERDUE, RECORDING_CONTEXT, RECORDING_COMM, RECORDING_PID,
+	RECORDING_FUNCTION, RECORDING_SIZE, RECORDING_COLUMNS
 };
 
 /* The highest number of columns that an option may name. */

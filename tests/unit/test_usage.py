@@ -94,8 +94,8 @@ ERRORS = [
     ("record stop --buffer-kb 64", "record: option '--buffer-kb' requires 'start'"),
     ("record show --json", "record: option '--json' requires 'list'"),
     ("record show -n", "record: option '--noheadings' requires 'list'"),
-    ("record list -o size,ticks", "unknown column 'ticks' (valid: NAME, TICKER, CPU, OVERDUE, CONTEXT, COMM, PID, FUNCTION, SIZE)"),
-    ("record list -o " + ",".join(["name"] * 19), "more than 18 columns"),
+    ("record list -o size,ticks", "unknown column 'ticks' (valid: NAME, OVERDUE, CONTEXT, COMM, PID, FUNCTION, TICKER, CPU, SIZE)"),
+    ("record list -o " + ",".join(["name"] * 29), "more than 28 columns"),
     # Settings
     ("set default perod=1s", f"unknown setting 'perod' (valid: {KEYS})"),
     ("create x period_ms=5", f"unknown setting 'period_ms' (valid: {KEYS})"),

@@ -21,6 +21,12 @@ def until(condition):
         time.sleep(0.01)
 
 
+def count(directory, ticks):
+    """Set the counter of a ticker. The file is never empty, as truncating it would make it."""
+    with (directory / "counter").open("r+", encoding="ascii") as file:
+        file.write(f"{ticks}\n")
+
+
 def holders(tree):
     """The processes that hold the lock of those that wait for the default ticker."""
     lock, found = tree / "run" / "sched-tick" / "default", set()
@@ -99,7 +105,7 @@ def test_a_waiter_that_ends_restores_notify(tool, tree, shim):
         until(lambda: notify(tree) == "1")
         time.sleep(0.3)
         os.kill((holders(tree) - {waiter.pid}).pop(), signal.SIGKILL)
-        (sysfs(tree) / "counter").write_text("86410\n", encoding="ascii")
+        count(sysfs(tree), 86410)
         output = waiter.communicate(timeout=20)[0]
     assert waiter.returncode == 0 and notify(tree) == "0"
     assert output.count("pipe:") == 1 and "sched-tick/default" not in output, output
@@ -149,7 +155,7 @@ def test_a_waiter_that_may_not_write_notify(waiters, tree):
     (tree / "run" / "sched-tick").mkdir(mode=0)
     waiter, _ = waiters("-c", "3", prefix=POWERLESS, guarded=False)
     time.sleep(0.5)
-    (directory / "counter").write_text("86403\n", encoding="ascii")
+    count(directory, 86403)
     assert waiter.communicate(timeout=20) == ("", "") and waiter.returncode == 0
     assert notify(tree) == "1"
 
@@ -162,7 +168,7 @@ def test_a_waiter_without_a_place_for_its_lock(tool, tree):
                           env={"SCHED_TICK_ROOT": str(tree)}) as waiter:
         until(lambda: notify(tree) == "1")
         time.sleep(0.3)
-        (directory / "counter").write_text("86401\n", encoding="ascii")
+        count(directory, 86401)
         message = waiter.communicate(timeout=20)[1]
     assert waiter.returncode == 0 and notify(tree) == "1"
     assert message == "sched-tick: default: notify stays set: /run/sched-tick: No such file or directory\n"
@@ -175,12 +181,12 @@ STATUSES = {"true": (0, ""), "exit 7": (7, "exit status 7"), "kill -TERM $$": (1
 @pytest.mark.parametrize("script", STATUSES)
 def test_the_status_of_the_command(tool, tree, shim, script):
     """The status of the command is passed on, 128 plus the signal if it was killed. The first command that fails ends the loop."""
-    (sysfs(tree) / "counter").write_text("86400\n", encoding="ascii")
+    count(sysfs(tree), 86400)
     with subprocess.Popen([tool, "wait", "-c", "3", "default", "--", "sh", "-c", f"echo run; {script}"], text=True, stderr=subprocess.PIPE,
                           stdout=subprocess.PIPE, env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
         until(lambda: notify(tree) == "1")
         time.sleep(0.3)
-        (sysfs(tree) / "counter").write_text("86403\n", encoding="ascii")
+        count(sysfs(tree), 86403)
         out, message = waiter.communicate(timeout=20)
     status, expected = STATUSES[script]
     assert (waiter.returncode, out) == (status, "run\n") and expected in message, message
@@ -193,6 +199,6 @@ def test_a_command_that_can_not_be_run(tool, tree, shim, command, status):
                           env=shim | {"SCHED_TICK_ROOT": str(tree)}) as waiter:
         until(lambda: notify(tree) == "1")
         time.sleep(0.3)
-        (sysfs(tree) / "counter").write_text("86401\n", encoding="ascii")
+        count(sysfs(tree), 86401)
         message = waiter.communicate(timeout=20)[1]
     assert waiter.returncode == status and message.startswith(f"sched-tick: {command}: "), message

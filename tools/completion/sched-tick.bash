@@ -11,7 +11,7 @@ _sched_tick_tickers() {
 _sched_tick_columns() {
     local typed='' column names
     names='NAME ENABLED PERIOD CPUS TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
-    [ "$1" = record ] && names='NAME TICKER CPU OVERDUE CONTEXT COMM PID FUNCTION SIZE'
+    [ "$1" = record ] && names='NAME OVERDUE CONTEXT COMM PID FUNCTION TICKER CPU SIZE'
     [ "$1" = show ] && names='CPU TICKS MISSED STALLS MEAN P99 MAX TIMER-MEAN TIMER-P99 TIMER-MAX'
     [ "$1" = stalls ] && names='TIME TICKER CPU OVERDUE HOW CULPRIT FUNCTION CONTEXT COMM PID'
     shift
