@@ -119,6 +119,7 @@ install-tool:
 	@$(MAKE) --silent -C tools BUILD=$(CURDIR)/build
 	install -D build/sched-tick $(DESTDIR)$(sbindir)/sched-tick
 	install -d $(addprefix $(DESTDIR),/etc/sched-tick.d $(unitdir) $(mandir)/man4 $(mandir)/man5 $(mandir)/man8)
+	test -e $(DESTDIR)/etc/sched-tick.d/10-default.conf || install -m 0644 packaging/sched-tick.d/10-default.conf $(DESTDIR)/etc/sched-tick.d
 	install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer $(DESTDIR)$(unitdir)
 	install -D -m 0644 packaging/systemd/sched-tick.sysusers $(DESTDIR)/usr/lib/sysusers.d/sched-tick.conf
 	install -D -m 0644 packaging/systemd/sched-tick.modules-load $(DESTDIR)/usr/lib/modules-load.d/sched-tick.conf
@@ -149,7 +150,7 @@ ifeq ($(DESTDIR),)
 	fi
 endif
 
-# The files to remove are those that an installation into an empty directory creates.
+# The files to remove are those that an installation into an empty directory creates, but a changed file of settings stays.
 uninstall:
 ifeq ($(DESTDIR),)
 	if test -x /usr/libexec/sched-tick-dkms; then /usr/libexec/sched-tick-dkms remove; fi
@@ -157,6 +158,7 @@ ifeq ($(DESTDIR),)
 endif
 	rm -rf build/installed
 	$(MAKE) --silent install-dkms install-tool install-monitoring DESTDIR=$(CURDIR)/build/installed
+	cmp -s packaging/sched-tick.d/10-default.conf $(DESTDIR)/etc/sched-tick.d/10-default.conf || rm build/installed/etc/sched-tick.d/10-default.conf
 	cd build/installed && find . -type f | sed "s,^\.,$(DESTDIR)," | xargs rm -f
 	rmdir $(DKMS_SOURCE)/src $(DKMS_SOURCE) $(DESTDIR)/etc/sched-tick.d \
 		$(DESTDIR)/usr/share/sched-tick/monitoring/logs $(DESTDIR)/usr/share/sched-tick/monitoring \

@@ -45,6 +45,10 @@ watch() {
 """
 
 
+# The file of settings in the package sched-tick: a conffile, installed in /etc.
+SETTINGS = "packaging/sched-tick.d/10-default.conf"
+
+
 def copied(name, version=None, release=None):
     """Copy the files of this tree to a directory of that name, with another version or release of the packages if given."""
     directory = vm.BUILD / "packages" / name
@@ -58,6 +62,9 @@ def copied(name, version=None, release=None):
         for file in ("dkms.conf", "src/main.c", "packaging/debian/changelog", "packaging/rpm/sched-tick.spec"):
             path = directory / file
             path.write_text(path.read_text("utf-8").replace(vm.version(), version), encoding="utf-8")
+        # The settings that a package contains can change from version to version.
+        with open(directory / SETTINGS, "a", encoding="utf-8") as settings:
+            settings.write(f"# {version}\n")
     if release:
         path = directory / "packaging/rpm/sched-tick.spec"
         path.write_text(re.sub(r"^(Release: +)1", rf"\g<1>{release}", path.read_text("utf-8"), flags=re.MULTILINE), encoding="utf-8")

@@ -102,7 +102,7 @@ def test_tickers_survive_a_kernel_upgrade(kernels, tmp_path):
     # The new kernel's initramfs contains the module and loads it before the root file system is mounted.
     root, module = "EXT4-fs (vda): mounted", "sched_tick: loading"
     for text, kernel, first in ((before, older, root), (after, newest, module), (still, newest, module)):
-        assert text.splitlines() == [kernel, first, "default 1 1000000000", "kept 1 2000000000"], text
+        assert text.splitlines() == [kernel, first, "default 1 250000000", "kept 1 2000000000"], text
     assert is_right(upgraded, [older, newest]) and is_right(removed, [newest]), upgraded + removed
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from conftest import TOP
 from faketree import _run, _tool, _tree, put  # noqa: F401  pylint: disable=unused-import
 
 TWO = ["default: period=2s"]
@@ -134,3 +135,31 @@ def test_a_directory(run, tree):
     """A directory is an error."""
     done = run("apply", tree)
     assert done.status == 1 and f"{tree}: Is a directory" in done.err
+
+
+SHIPPED = TOP / "packaging" / "sched-tick.d" / "10-default.conf"
+SHIPPED_SETTINGS = ["default: period=250ms", "default: cpus=housekeeping", "default: stall=250ms"]
+
+
+@pytest.mark.parametrize("before,mine,lines", [
+    ({}, None, SHIPPED_SETTINGS),
+    ({"enabled": 0}, None, SHIPPED_SETTINGS),
+    ({}, "cpus = any\nstall = 1s\n", [*SHIPPED_SETTINGS, "default: cpus=any", "default: stall=1s"]),
+    ({}, "enabled = no\n", [*SHIPPED_SETTINGS, "default: enabled=no"]),
+], ids=["as installed", "a disabled ticker stays disabled", "other settings", "switched off"])
+def test_settings_of_the_administrator_win(run, tree, before, mine, lines):
+    """apply reads the shipped file first: a file of the administrator with a later name overrides it."""
+    put(tree / "sys" / "kernel" / "sched_tick", **before)
+    directory = tree / "etc" / "sched-tick.d"
+    directory.mkdir(parents=True)
+    (directory / SHIPPED.name).write_bytes(SHIPPED.read_bytes())
+    if mine:
+        (directory / "50-local.conf").write_text(D + mine, encoding="ascii")
+    assert run("apply") == (0, "".join(f"{line}\n" for line in lines), "")
+
+
+@pytest.mark.parametrize("path", ["docs/install.md", "docs/design.md", "tools/sched-tick.conf.5"])
+def test_documents_have_the_shipped_settings(path):
+    """Each document that describes the shipped file has its settings."""
+    text, settings = (TOP / path).read_text("utf-8"), re.findall(r"^\w+ = \w+$", SHIPPED.read_text("ascii"), re.MULTILINE)
+    assert len(settings) == 3 and all(setting in text for setting in settings), settings
