@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tests" / "vm"))
+sys.path[:0] = [str(TOP / "tests" / name) for name in ("vm", "monitoring")]
 
 import rootfs   # noqa: E402  pylint: disable=wrong-import-position
 import summary  # noqa: E402  pylint: disable=wrong-import-position

@@ -20,6 +20,63 @@ systemctl start prometheus-node-exporter.service
 apt-get install --yes ./*.deb > /run/apt 2>&1 || cat /run/apt
 """
 
+# With the settings that the packages install, hold CPU 0 for 2 s. An ordinary user receives the uevents meanwhile, and then tries in
+# each way to read the culprit.
+HOLD = """
+hold() {
+    runuser -u nobody -- udevadm monitor --kernel --udev --property > /run/monitor 2> /dev/null &
+    monitor=$!
+    until grep -q 'UDEV - ' /run/monitor; do sleep 0.2; done
+    insmod /run/job/tick_hog.ko ms=2000
+    cat /sys/kernel/sched_tick/last_stall > /run/last_stall
+    rmmod tick_hog
+    udevadm settle
+    sleep 2
+    kill "$monitor"
+}
+ordinary() { echo "--- nobody: $1"; shift; runuser -u nobody -- "$@" 2>&1; }
+hold
+echo '--- journal'
+journalctl --dmesg --no-pager -o cat --grep='sched_tick: default: stall'
+echo '--- last_stall'
+cat /run/last_stall
+echo '--- restricted'
+cat /proc/sys/kernel/dmesg_restrict
+ordinary files sh -c 'cd /sys/kernel/sched_tick; cat stat stalls lateness/max_ns percpu/0; cat last_stall; find . -type f ! -name last_stall -exec cat {} +'
+ordinary uevents cat /run/monitor
+ordinary tool sh -c 'sched-tick list; sched-tick show default; sched-tick show --raw --percpu default; sched-tick show -J default; sched-tick stalls'
+ordinary saved find /var/lib/sched-tick /var/lib/sched-tick-dkms ! -readable -prune -o -type f -exec cat {} +
+ordinary metrics sh -c 'cat /var/lib/prometheus/node-exporter/sched_tick.prom'
+ordinary unit systemctl status --no-pager --full sched-tick.service sched-tick-stall@default.service
+ordinary dmesg dmesg
+ordinary journal journalctl --dmesg --no-pager
+ordinary tracefs cat /sys/kernel/tracing/trace
+echo '--- held'
+"""
+
+
+def check_held(report):
+    """Check the output of HOLD: root sees the culprit of the stall; an ordinary user sees its counts, but not the culprit."""
+    parts = dict(re.findall(r"^--- ([\w: ]+)\n(.*?)(?=^--- )", report, re.MULTILINE | re.DOTALL))
+    line = re.search(r"^sched_tick: default: stall on CPU 0, tick overdue by \d+ ms, held by tick_hog\[(\d+)\] in "
+                     r"(hog_run\+\S+) \[tick_hog\] \(task\)$", parts["journal"], re.MULTILINE)
+    assert line, report
+    assert f"comm tick_hog\npid {line[1]}\nfunction hog_run+" in parts["last_stall"], report
+    ways = {name.removeprefix("nobody: "): text for name, text in parts.items() if name.startswith("nobody: ")}
+    assert len(ways) == 9, report
+    assert re.match(r"1 250 \d+ \d+ .*\n[1-9]\d*\n\d{9,}\n1 250 \d+ ", ways["files"]) and "last_stall: Permission denied" in ways["files"], report
+    # The uevent of the stall is there; the uevents of other subsystems have the name of the module that made it.
+    events = [event for event in ways["uevents"].split("\n\n") if "SUBSYSTEM=sched_tick" in event]
+    assert sum("SCHED_TICK_EVENT=stall" in event for event in events) >= 2, report
+    ways["uevents"] = "\n".join(events)
+    # Root may open the kernel log to all with this setting; Debian does not.
+    if parts["restricted"].strip() == "0":
+        ways.pop("dmesg")
+    secrets = re.compile(rf"tick_hog|hog_run|kthread|\[{line[1]}\]|\bpid\b.*\b{line[1]}\b")
+    assert secrets.search(parts["journal"]) and len(secrets.findall(parts["last_stall"])) >= 5, report
+    seen = {name: [found for found in text.splitlines() if secrets.search(found)] for name, text in ways.items()}
+    assert not any(seen.values()), seen
+
 
 # For two kernels, $good and $other. spoil makes every build for $other fail, and mend undoes this. state prints the module that each
 # kernel has. watch checks continuously that each kernel has one.
