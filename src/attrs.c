@@ -147,8 +147,8 @@ static int ticker_show_stat(char *buf, int at, const void *value)
 	at += ticker_show_stat_lateness(buf, at, &counts->timer_lateness);
 	at += sysfs_emit_at(buf, at, " %llu %u", counts->stalls, snapshot->cpus);
 	at += sysfs_emit_at(buf, at, " %llu %llu %llu %llu\n",
-			    counts->late.steal_ns, counts->late.irq_ns,
-			    counts->late.softirq_ns, counts->late.other_ns);
+			    snapshot->late.steal_ns, snapshot->late.irq_ns,
+			    snapshot->late.softirq_ns, snapshot->late.other_ns);
 	return at - start;
 }
 
@@ -270,10 +270,10 @@ static struct attribute *ticker_timer_lateness_attrs[] = {
 };
 
 static struct attribute *ticker_late_attrs[] = {
-	&TICKER_RO("steal", counts.late.steal_ns, u64).attr,
-	&TICKER_RO("irq", counts.late.irq_ns, u64).attr,
-	&TICKER_RO("softirq", counts.late.softirq_ns, u64).attr,
-	&TICKER_RO("other", counts.late.other_ns, u64).attr,
+	&TICKER_RO("steal", late.steal_ns, u64).attr,
+	&TICKER_RO("irq", late.irq_ns, u64).attr,
+	&TICKER_RO("softirq", late.softirq_ns, u64).attr,
+	&TICKER_RO("other", late.other_ns, u64).attr,
 	NULL
 };
 

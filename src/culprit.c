@@ -64,10 +64,8 @@ static noinline_for_stack void ticker_culprit_save_stack(struct ticker_stall *st
 			break;
 	if (first >= count)
 		return;
-	stall->depth = min_t(unsigned int, count - first,
-			     ARRAY_SIZE(stall->stack));
-	memcpy(stall->stack, entries + first,
-	       stall->depth * sizeof(*entries));
+	count = min_t(unsigned int, count - first, ARRAY_SIZE(stall->stack));
+	memcpy(stall->stack, entries + first, count * sizeof(*entries));
 }
 #else
 static void ticker_culprit_save_stack(struct ticker_stall *stall)

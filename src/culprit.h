@@ -42,6 +42,7 @@ enum ticker_cause {
  * @function: address in the function; 0: unknown, TICKER_IN_USER: no kernel function
  * @pid: its pid in the initial namespace; 0 if unknown
  * @comm: its name, any bytes; "" if unknown
+ * @cpu: the CPU
  * @cause: an enum ticker_cause
  * @context: an enum ticker_context
  */
@@ -49,6 +50,7 @@ struct ticker_culprit {
 	unsigned long function;
 	pid_t pid;
 	char comm[TASK_COMM_LEN];
+	u16 cpu;
 	u8 cause;
 	u8 context;
 };
@@ -60,16 +62,12 @@ struct ticker_culprit {
  * @deadline_ns: deadline of the overdue tick, in ns on the ticker's clock
  * @overdue_ns: how long it was overdue when this was recorded, in ns; after the stall
  *	in total
- * @cpu: CPU
- * @depth: number of entries of @stack
  * @culprit: who held the CPU
- * @stack: return addresses, from the caller of @culprit.function
+ * @stack: return addresses, from the caller of @culprit.function; 0 after the last one
  */
 struct ticker_stall {
 	u64 deadline_ns;
 	u64 overdue_ns;
-	int cpu;
-	unsigned int depth;
 	unsigned long stack[TICKER_STACK_DEPTH - 1];
 	struct ticker_culprit culprit;
 };

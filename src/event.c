@@ -93,7 +93,8 @@ static unsigned int ticker_event_send_changes(struct ticker *ticker,
 	unsigned int tried = 0;
 
 	if (now->stalls != last_reported->stalls) {
-		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%d", stall->cpu);
+		snprintf(detail, sizeof(detail), "SCHED_TICK_CPU=%u",
+			 stall->culprit.cpu);
 		snprintf(context, sizeof(context), "SCHED_TICK_CONTEXT=%s",
 			 ticker_context_names[stall->culprit.context]);
 		tried++;
@@ -127,7 +128,7 @@ static unsigned int ticker_event_report(struct ticker *ticker)
 	struct ticker_reported now = {
 		.enabled = READ_ONCE(ticker->config.enabled),
 	};
-	struct ticker_stall stall = { .cpu = -1 };
+	struct ticker_stall stall = { };
 	struct ticker_cpu *share = NULL;
 
 	/* The remove event follows at once and replaces all others. */

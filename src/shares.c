@@ -361,6 +361,7 @@ void ticker_shares_init(void)
  * ticker_read_counts() - read the counts of a share at one instant
  * @share: the share
  * @counts: set to the counts
+ * @late: set to where its lateness went; 0 if it is bound to no CPU
  *
  * Periods that passed while a tick is overdue are counted as missed: counter +
  * missed is the number of periods elapsed, minus the one of the overdue tick.
@@ -369,7 +370,8 @@ void ticker_shares_init(void)
  * Return: whether the share is active.
  */
 static bool ticker_read_counts(struct ticker_cpu *share,
-			       struct ticker_counts *counts)
+			       struct ticker_counts *counts,
+			       struct ticker_late *late)
 {
 	bool active;
 
@@ -380,6 +382,7 @@ static bool ticker_read_counts(struct ticker_cpu *share,
 			ticker_timeline_count_missed(&share->timeline,
 						     ticker_read_clock(share->ticker));
 	*counts = share->counts;
+	*late = share->late ? share->late->sums : (struct ticker_late){ };
 	raw_spin_unlock_irq(&share->lock);
 	return active;
 }
@@ -407,7 +410,8 @@ void ticker_read_share(struct ticker_cpu *share,
 		       struct ticker_snapshot *snapshot)
 {
 	ticker_read_config(share->ticker, &snapshot->config);
-	snapshot->cpus = ticker_read_counts(share, &snapshot->counts);
+	snapshot->cpus = ticker_read_counts(share, &snapshot->counts,
+					    &snapshot->late);
 }
 
 /**
@@ -424,10 +428,11 @@ void ticker_read_snapshot(struct ticker *ticker,
 {
 	struct ticker_counts counts;
 	struct ticker_cpu *share = ticker->any;
+	struct ticker_late late;
 
 	ticker_read_share(share, snapshot);
 	while ((share = ticker_next_share(ticker, share))) {
-		snapshot->cpus += ticker_read_counts(share, &counts);
+		snapshot->cpus += ticker_read_counts(share, &counts, &late);
 		snapshot->counts.counter += counts.counter;
 		snapshot->counts.missed += counts.missed;
 		snapshot->counts.stalls += counts.stalls;
@@ -435,6 +440,6 @@ void ticker_read_snapshot(struct ticker *ticker,
 				      &counts.lateness);
 		ticker_lateness_merge(&snapshot->counts.timer_lateness,
 				      &counts.timer_lateness);
-		ticker_late_merge(&snapshot->counts.late, &counts.late);
+		ticker_late_merge(&snapshot->late, &late);
 	}
 }

@@ -81,7 +81,7 @@ void ticker_cpu_record_stall(struct ticker_cpu *share, u64 deadline_ns,
 	share->stall = (struct ticker_stall){
 		.deadline_ns = deadline_ns,
 		.overdue_ns = late_ns,
-		.cpu = share->cpu,
+		.culprit.cpu = share->cpu,
 	};
 }
 
@@ -121,7 +121,7 @@ static bool ticker_cpu_irqs_again(struct ticker_cpu *share, u64 late_ns)
 	stall->overdue_ns = late_ns;
 	/* What a hard interrupt has interrupted is not the culprit. */
 	if (stall->culprit.context != TICKER_CONTEXT_HARDIRQ) {
-		memset(&stall->culprit, 0, sizeof(stall->culprit));
+		stall->culprit = (struct ticker_culprit){ .cpu = share->cpu };
 		ticker_culprit_capture_here(share->ticker, stall, true);
 	}
 	stall->culprit.cause = TICKER_CAUSE_IRQS_AGAIN;
@@ -316,13 +316,13 @@ ssize_t ticker_stall_show(struct ticker *ticker, char *buf)
 						false);
 	at = sysfs_emit(buf, "ticker %s\ncpu %d\ndeadline %llu\noverdue_ns %llu\n"
 			"context %s\ncomm %s\npid %d\nfunction %s\n",
-			ticker->name, stall.cpu, stall.deadline_ns,
+			ticker->name, culprit->cpu, stall.deadline_ns,
 			stall.overdue_ns, ticker_context_names[culprit->context],
 			ticker_culprit_format_comm(comm, culprit->comm),
 			culprit->pid, function);
-	if (stall.depth)
+	if (*stall.stack)
 		at += sysfs_emit_at(buf, at, "%s\n", function);
-	for (i = 0; i < stall.depth; i++)
+	for (i = 0; i < ARRAY_SIZE(stall.stack) && stall.stack[i]; i++)
 		at += sysfs_emit_at(buf, at, "%s\n",
 				    ticker_culprit_format_symbol(symbol,
 								 stall.stack[i],

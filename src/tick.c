@@ -183,8 +183,8 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 	overdue = atomic64_read(&share->timer_fired_ns);
 	if (!overdue) {
 		atomic64_set(&share->timer_fired_ns, now.mono_ns);
-		if (ticker_cpu_is_bound(share))
-			ticker_cputime_update_irqs(&share->cputime, cpu);
+		if (share->late)
+			ticker_cputime_update_irqs(&share->late->cputime, cpu);
 	}
 	if (!share->timer_restarts) {
 		/* On CLOCK_REALTIME it is pending, to check the clock later. */
@@ -213,11 +213,12 @@ enum hrtimer_restart ticker_timer_fn(struct hrtimer *timer)
 static noinline void ticker_cpu_add_late(struct ticker_cpu *share,
 					 u64 lateness_ns, u64 timer_late_ns)
 {
-	struct ticker_cputime before = share->cputime;
+	struct ticker_cpu_late *late = share->late;
+	struct ticker_cputime before = late->cputime;
 
-	ticker_cputime_update(&share->cputime, share->cpu);
-	ticker_late_add(&share->counts.late, lateness_ns, timer_late_ns,
-			&before, &share->cputime);
+	ticker_cputime_update(&late->cputime, share->cpu);
+	ticker_late_add(&late->sums, lateness_ns, timer_late_ns, &before,
+			&late->cputime);
 }
 
 /* Not inline, so that a tick without observers needs no stack for @info. */
@@ -305,11 +306,11 @@ void ticker_work_fn(struct work_struct *work)
 		ticker_lateness_add(&counts->timer_lateness, timer_late_ns);
 	}
 	ticker_lateness_add(&counts->lateness, lateness_ns);
-	if (ticker_cpu_is_bound(share)) {
+	if (share->late) {
 		if (unlikely(lateness_ns > TICKER_LATE_NS))
 			ticker_cpu_add_late(share, lateness_ns, timer_late_ns);
 		else
-			ticker_cputime_update(&share->cputime, share->cpu);
+			ticker_cputime_update(&share->late->cputime, share->cpu);
 	}
 	if (ticker->config.stall_ms || share->stalled) {
 		if (ticker_cpu_begin_stall(share, deadline_ns, lateness_ns))

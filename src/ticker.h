@@ -91,7 +91,6 @@ extern const struct ticker_config ticker_config_default;
  * @lateness: delay from the deadline to the tick
  * @timer_lateness: delay from the deadline to the timer interrupt, for ticks that
  *	the hrtimer queued
- * @late: where @lateness went; of shares with a CPU
  */
 struct ticker_counts {
 	u64 counter;
@@ -99,18 +98,19 @@ struct ticker_counts {
 	u64 stalls;
 	struct ticker_lateness lateness;
 	struct ticker_lateness timer_lateness;
-	struct ticker_late late;
 };
 
 /**
  * struct ticker_snapshot - what the files of a ticker show
  * @config: settings
  * @counts: counts
+ * @late: where lateness went; 0 of a share that is bound to no CPU
  * @cpus: number of CPUs that it ticks on now; 1 for any
  */
 struct ticker_snapshot {
 	struct ticker_config config;
 	struct ticker_counts counts;
+	struct ticker_late late;
 	unsigned int cpus;
 };
 

@@ -47,9 +47,6 @@ static const struct {
 
 static struct workqueue_struct *ticker_wqs[TICKER_QUEUES_MAX];
 
-/* A share is slightly larger than 1 KiB, and kmalloc() would use 2 KiB. */
-static struct kmem_cache *ticker_cpu_cache;
-
 static bool ticker_cpu_is_running(struct ticker_cpu *share)
 {
 	/* Orders what the tick did before. Pairs with ticker_work_fn(). */
@@ -135,8 +132,8 @@ void ticker_cpu_start(struct ticker_cpu *share)
 	ticker_timeline_skip(&share->timeline, now.ns);
 	share->clock_offset_ns = now.ns - now.mono_ns;
 	atomic64_set(&share->timer_fired_ns, 0);
-	if (ticker_cpu_is_bound(share))
-		ticker_cputime_update(&share->cputime, share->cpu);
+	if (share->late)
+		ticker_cputime_update(&share->late->cputime, share->cpu);
 	hrtimer_setup(&share->timer, ticker_timer_fn, clock_id,
 		      HRTIMER_MODE_ABS_HARD);
 	hrtimer_setup(&share->watchdog, ticker_watchdog_fn, clock_id,
@@ -264,12 +261,19 @@ void ticker_cpu_init_work(struct ticker_cpu *share)
  */
 struct ticker_cpu *ticker_cpu_create(struct ticker *ticker, int cpu)
 {
+	int node = cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu);
 	struct ticker_cpu *share;
 
-	share = kmem_cache_alloc_node(ticker_cpu_cache, GFP_KERNEL | __GFP_ZERO,
-				      cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	share = kzalloc_node(sizeof(*share), GFP_KERNEL, node);
 	if (!share)
 		return NULL;
+	if (cpu >= 0) {
+		share->late = kzalloc_node(sizeof(*share->late), GFP_KERNEL, node);
+		if (!share->late) {
+			kfree(share);
+			return NULL;
+		}
+	}
 
 	raw_spin_lock_init(&share->lock);
 	share->ticker = ticker;
@@ -295,7 +299,8 @@ void ticker_cpu_free(struct ticker_cpu *share)
 		return;
 	ticker_cpu_disarm(share);
 	cancel_delayed_work_sync(&share->work);
-	kmem_cache_free(ticker_cpu_cache, share);
+	kfree(share->late);
+	kfree(share);
 }
 
 /**
@@ -318,10 +323,6 @@ int ticker_cpu_init(void)
 {
 	int i;
 
-	ticker_cpu_cache = KMEM_CACHE(ticker_cpu, 0);
-	if (!ticker_cpu_cache)
-		return -ENOMEM;
-
 	for (i = 0; i < TICKER_QUEUES; i++) {
 		ticker_wqs[i] = alloc_workqueue("%s", ticker_queues[i].flags,
 						ticker_queues[i].max_active,
@@ -334,7 +335,6 @@ int ticker_cpu_init(void)
 err_wqs:
 	while (i--)
 		destroy_workqueue(ticker_wqs[i]);
-	kmem_cache_destroy(ticker_cpu_cache);
 	return -ENOMEM;
 }
 
@@ -347,5 +347,4 @@ void ticker_cpu_exit(void)
 
 	for (i = 0; i < TICKER_QUEUES; i++)
 		destroy_workqueue(ticker_wqs[i]);
-	kmem_cache_destroy(ticker_cpu_cache);
 }

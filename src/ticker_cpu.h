@@ -18,6 +18,17 @@
 #include "timeline.h"
 
 /**
+ * struct ticker_cpu_late - where the lateness of a share that has a CPU went
+ * @sums: the counters
+ * @cputime: CPU time as of the last tick; of interrupts and softirqs as of the time when
+ *	the timer fired. Written under the lock of the share, and by the timer without.
+ */
+struct ticker_cpu_late {
+	struct ticker_late sums;
+	struct ticker_cputime cputime;
+};
+
+/**
  * struct ticker_cpu - one CPU's share of a ticker
  * @lock: protects what a tick reads and writes. Raw, and taken with interrupts
  *	off, because @watchdog takes it in hard interrupt context.
@@ -47,8 +58,8 @@
  *	was last seen ahead, in ns; unused on CLOCK_MONOTONIC; under @lock
  * @timer_fired_ns: time at which @timer last fired, in ns on CLOCK_MONOTONIC; 0 once
  *	a tick has used it. Atomic: the timer takes no lock for it.
- * @cputime: CPU time of @cpu as of the last tick; interrupts and softirqs as of
- *	@timer_fired_ns. Of shares with a CPU; under @lock, but @timer takes no lock.
+ * @late: where its lateness went; NULL if it is bound to no CPU. An object of its own:
+ *	this one has almost 1 KiB.
  * @counts: counts of this share; under @lock
  * @work: the tick
  * @timer: queues @work at the deadline
@@ -76,7 +87,7 @@ struct ticker_cpu {
 	u64 missed_reported;
 	u64 clock_offset_ns;
 	atomic64_t timer_fired_ns;
-	struct ticker_cputime cputime;
+	struct ticker_cpu_late *late;
 	struct ticker_counts counts;
 
 	struct delayed_work work;

@@ -162,7 +162,7 @@ def test_fields_of_stat():
     buckets = numbers.pop()
     row = re.findall(r"\blateness->(\w+)", body(sources["src/attrs.c"], "ticker_show_stat_lateness"))
     printed = []
-    for name in re.findall(r"(?:config\.|counts->|snapshot->(?=cpus\b))([\w.]+)", body(sources["src/attrs.c"], "ticker_show_stat")):
+    for name in re.findall(r"(?:config\.|counts->|snapshot->(?=cpus\b|late\b))([\w.]+)", body(sources["src/attrs.c"], "ticker_show_stat")):
         name = re.sub(r"^late\.(\w+)_ns$", r"late_ns/\1", name)
         printed += [f"{name}/{part}" for part in row] if name.endswith("lateness") else [name]
     parsed = [name.replace(".", "/") for name in re.findall(r"\tFIELD\((.*)\),", sources["tools/stat.c"])]
