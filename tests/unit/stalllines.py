@@ -40,7 +40,8 @@ LINES = {
     " slow_fn+0x0/0x40 [tick_subscriber] (idle)":
         Line(False, "a.name-of_32.characters.is.long1", 0, 100, "waits for", "kworker/0:1H", 88, "slow_fn+0x0/0x40 [tick_subscriber]",
              "idle"),
-    "sched_tick: default: stall on CPU 1, tick overdue by 500 ms, no worker, CPU runs swapper/1[0] in cpuidle_enter_state+0xd9/0x320 (idle)":
+    "sched_tick: default: stall on CPU 1, tick overdue by 500 ms, no worker, CPU runs swapper/1[0] in cpuidle_enter_state+0xd9/0x320"
+    " (idle)":
         Line(False, "default", 1, 500, "no worker, CPU runs", "swapper/1", 0, "cpuidle_enter_state+0xd9/0x320", "idle"),
     # A comm is any text of up to 15 bytes. The kernel escapes what is not printable, and " and \.
     "sched_tick: default: stall on CPU 0, tick overdue by 500 ms, held by a] in b[1 (x)[78] in f.cold+0x1/0x2 (task)":
@@ -94,5 +95,6 @@ def logged(line):
     (form,) = re.findall(r'pr_warn\("(%s: .*)\\n",', text)
     (front, back) = re.findall(r'again \? "(.*)" : "(.*)"', text)
     assert '#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt\n' in text
-    return "sched_tick: " + form.replace("%llu", "%d") % (line.ticker, front[0 if line.again else 1], line.cpu, back[0 if line.again else 1],
-                                                          line.overdue_ms, line.how, line.comm, line.pid, line.function, line.context)
+    which = 0 if line.again else 1
+    return "sched_tick: " + form.replace("%llu", "%d") % (line.ticker, front[which], line.cpu, back[which], line.overdue_ms,
+                                                          line.how, line.comm, line.pid, line.function, line.context)

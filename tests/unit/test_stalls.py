@@ -56,7 +56,8 @@ def put_record(tree, line, stack=(), deadline=0, name="default", **fields):
 
 
 LINES = list(stalllines.LINES)
-STACK = ["hog_run+0x4c/0x90 [tick_hog]", "hog_init+0x83/0xff0 [tick_hog]", "do_one_initcall+0x59/0x220", "?", "__x64_sys_finit_module+0xa/0x20"]
+STACK = ["hog_run+0x4c/0x90 [tick_hog]", "hog_init+0x83/0xff0 [tick_hog]", "do_one_initcall+0x59/0x220", "?",
+         "__x64_sys_finit_module+0xa/0x20"]
 
 
 @pytest.fixture(name="stalls")
@@ -107,9 +108,11 @@ def test_each_line(stalls, tree, line):
     unknown = expected.comm == "?" and not expected.pid
     how = "took no interrupts" if expected.again else expected.how.removesuffix(", held by")
     assert stall == {
-        "time": "2026-11-20T17:00:01.000000+00:00", "ticker": expected.ticker, "cpu": expected.cpu, "overdue_ns": expected.overdue_ms * 1000000,
+        "time": "2026-11-20T17:00:01.000000+00:00", "ticker": expected.ticker, "cpu": expected.cpu,
+        "overdue_ns": expected.overdue_ms * 1000000,
         "how": how, "culprit": None if unknown else f"{expected.comm}[{expected.pid}]",
-        "function": None if expected.function == "?" else expected.function, "context": None if expected.context == "?" else expected.context,
+        "function": None if expected.function == "?" else expected.function,
+        "context": None if expected.context == "?" else expected.context,
         "comm": None if expected.comm == "?" else expected.comm, "pid": None if unknown else expected.pid,
     }
 
@@ -163,7 +166,8 @@ def test_suppressed_lines(stalls, tree):
     assert len(found(done)) == 1 and "up to 21 stalls are not in the kernel log" in done.err
 
 
-@pytest.mark.parametrize("fields", [b"_CMDLINE\n\x05\0\0\0\0\0\0\0a\nb\n\n\n", b"MESSAGE\n\x03\0\0\0\0\0\0\0\xff\n=\n", b"EMPTY=\n", b"X" * 100000 + b"=1\n"],
+@pytest.mark.parametrize("fields", [b"_CMDLINE\n\x05\0\0\0\0\0\0\0a\nb\n\n\n", b"MESSAGE\n\x03\0\0\0\0\0\0\0\xff\n=\n",
+                                    b"EMPTY=\n", b"X" * 100000 + b"=1\n"],
                          ids=["newlines", "binary message", "empty", "long"])
 def test_fields_of_the_journal(stalls, tree, fields):
     """Other fields, also binary ones, are skipped."""
@@ -251,6 +255,9 @@ def test_last_stall_of_a_logged_stall(stalls, tree):
     assert [(stall["culprit"], stall["overdue_ns"]) for stall in listed] == [
         ("ksoftirqd/127[784]", 1004000000), ("modprobe[124]", 500000000), ("modprobe[123]", 1999234567), ("modprobe[123]", 500000000)]
     assert [stall["stack"] for stall in listed] == [None, None, "\n".join(STACK), None]
+    # The module of the function was unloaded since.
+    put_record(tree, line, ["?", *STACK[1:]], function="?")
+    assert [stall["function"] for stall in found(stalls("-J"))][2] == line.function and len(found(stalls("-J"))) == 4
     put_journal(tree, entry(LINES[0], 1, "another"), entry(LINES[1], 2))
     assert [bool(stall["how"]) for stall in found(stalls("-J"))].count(False) == 1
 
@@ -262,7 +269,7 @@ def test_last_stall_that_is_not_in_the_log(stalls, tree, field):
     line = stalllines.LINES[LINES[0]]
     put_journal(tree, entry(LINES[0], 1))
     put(sysfs(tree) / "tickers" / "backup", clock="monotonic boottime [realtime]")
-    other = {"cpu": 0, "context": "idle", "comm": "other", "pid": 7, "function": "?", "overdue_ms": 499}[field]
+    other = {"cpu": 0, "context": "idle", "comm": "other", "pid": 7, "function": "g+0x1/0x2", "overdue_ms": 499}[field]
     put_record(tree, line, deadline=(START + 60) * 10**9, name="backup", ticker="backup", **{field: other})
     put_record(tree, line, deadline=0, **{field: other})
     logged = [stall for stall in found(stalls("-J", "-o", "+comm,pid")) if stall["how"]]
@@ -341,6 +348,6 @@ def test_a_log_that_every_user_can_read(tool, tree, opened):
 
 
 def test_a_wide_table(stalls, tree):
-    """Without a long function, no line has more than 100 characters."""
+    """With a function and a module of usual length, no line has more than 110 characters."""
     put_journal(tree, *(entry(line, 1) for line in LINES[:2]))
     assert max(map(len, stalls("default").out.splitlines())) <= 110
