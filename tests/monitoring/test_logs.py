@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""packaging/monitoring/logs: each pattern takes the sample lines about stalls apart; rsyslog runs with its file."""
+"""packaging/monitoring/logs: each pattern takes the sample lines about stalls apart; rsyslog runs with its file. The journal of
+systemd, which sched-tick stalls reads."""
 
 import json
 import re
@@ -11,6 +12,8 @@ import yaml
 
 import harness
 import rootfs
+import system
+import vm
 from conftest import TOP
 
 sys.path.insert(0, str(TOP / "tests" / "unit"))
@@ -134,3 +137,40 @@ def test_rsyslog():
     assert all(set(each) == {"time", "host", *stalllines.Line._fields} for each in found)
     expected = [fields(line) | {"again": fields(line)["again"] or ""} for line in stalllines.LINES.values()] * 2
     assert [{name: value for name, value in each.items() if name not in ("time", "host")} for each in found] == expected
+
+
+# journald reads the kernel log from a pipe in place of /dev/kmsg.
+JOURNALD = """
+mkdir -p /sys/fs/cgroup /run/systemd/journal /run/log/journal
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+echo 0123456789abcdef0123456789abcdef > /etc/machine-id
+rm -rf /var/log/journal
+rm -f /dev/kmsg
+mkfifo /dev/kmsg
+exec 9<> /dev/kmsg
+/lib/systemd/systemd-journald 9>&- &
+# journald takes all that it reads at a time for one record.
+while IFS= read -r record; do printf '%s\\n' "$record" >&9; sleep 0.1; done < /share/records
+i=0
+until journalctl --quiet -o cat | grep -q 'the last line' || [ $((i += 1)) -gt 60 ]; do sleep 1; done
+TZ=UTC /share/sched-tick stalls --json -o +comm,pid > /share/found
+kill $!
+wait $! || :
+"""
+
+
+def test_journald():
+    """sched-tick stalls reads the kernel's lines from a journal of systemd, but no line that a program wrote to /dev/kmsg."""
+    lines = [line.replace("\\", "\\x5c") for line, fields_of in stalllines.LINES.items() if not fields_of.again]
+    records = [f"4,{number},{number},-;{line}\n" for number, line in enumerate([*lines, stalllines.SUPPRESSED])]
+    records += [f"12,{len(records)},1000,-;program: {lines[0]}\n", f"4,{len(records) + 1},1001,-;the last line\n"]
+    with rootfs.sharing() as share:
+        (share / "records").write_text("".join(records), encoding="ascii")
+        (share / "sched-tick").write_bytes(vm.tool()["bin/sched-tick"])
+        (share / "sched-tick").chmod(0o755)
+        done = rootfs.in_root(system.directory(rootfs.REFERENCE), JOURNALD, share=share)
+        assert done.returncode == 0 and "up to 17 stalls are not in the kernel log" in done.stdout, done.stdout
+        found = json.loads((share / "found").read_text("ascii"))["stalls"]
+    expected = [line for line in stalllines.LINES.values() if not line.again]
+    assert [(each["ticker"], each["cpu"], each["overdue_ns"], each["comm"] or "?", each["pid"] or 0, each["function"] or "?") for each in found] \
+        == [(line.ticker, line.cpu, line.overdue_ms * 1000000, line.comm, line.pid, line.function) for line in reversed(expected)]
