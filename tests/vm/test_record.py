@@ -164,8 +164,6 @@ echo '--- end'
 # In virtual time one instruction takes one nanosecond. The loop always needs the same number of instructions; what it takes longer is
 # the cost of ticks and of recording.
 COST = """
-export PATH=/bin
-mount -t tracefs tracefs /sys/kernel/tracing
 insmod /sched_tick.ko period_ms=1 enabled=0
 cd /sys/kernel/sched_tick
 echo 100 > stall_ms
