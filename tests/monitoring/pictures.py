@@ -90,7 +90,7 @@ set output "{output}"
 set title "{title}"
 set xlabel "minutes"
 set xrange [0:{minutes}]
-set yrange [-0.5:3.5] reverse
+set yrange [-0.5:3.5]
 set ytics ("CPU 0" 0, "CPU 1" 1, "CPU 2" 2, "CPU 3" 3)
 set cblabel "at least, s"
 set logscale cb
