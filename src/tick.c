@@ -214,7 +214,12 @@ static noinline void ticker_cpu_add_late(struct ticker_cpu *share,
 					 u64 lateness_ns, u64 timer_late_ns)
 {
 	struct ticker_cpu_late *late = share->late;
-	struct ticker_cputime before = late->cputime;
+	/* The timer writes the last two without a lock. */
+	struct ticker_cputime before = {
+		.steal_ns = late->cputime.steal_ns,
+		.irq_ns = READ_ONCE(late->cputime.irq_ns),
+		.softirq_ns = READ_ONCE(late->cputime.softirq_ns),
+	};
 
 	ticker_cputime_update(&late->cputime, share->cpu);
 	ticker_late_add(&late->sums, lateness_ns, timer_late_ns, &before,

@@ -173,6 +173,7 @@ MUTANTS = {
 \t\t\tticker_timeline_count_missed(&share->timeline,
 \t\t\t\t\t\t     ticker_read_clock(share->ticker));
 \t*counts = share->counts;
+\t*late = share->late ? share->late->sums : (struct ticker_late){ };
 \traw_spin_unlock_irq(&share->lock);
 """, "\tactive = share->active;\n\t*counts = share->counts;\n", "instants", "BUG: KCSAN: data-race in .*ticker"),
     "mutex_in_the_tick": ("memory", "tick.c", "\traw_spin_lock_irq(&share->lock);\n\tif (!share->armed) {\n",
