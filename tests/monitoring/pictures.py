@@ -157,8 +157,9 @@ def openmetrics(found):
 
 def cpus_map(found, name, step=15):
     """Draw a picture of the worst lateness of each CPU, and of its stalls, as the dashboard shows them."""
+    # A window of one step would miss what changes between two windows.
     panels = {panel["id"]: panel for panel in harness.dashboard()["panels"]}
-    worst, stalls = ([each for each in harness.dashboard_expressions() if each.startswith(start)][0].replace("1m", f"{step}s")
+    worst, stalls = ([each for each in harness.dashboard_expressions() if each.startswith(start)][0].replace("1m", f"{step + CPUS_STEP}s")
                      for start in ("max by (row)", "increase(sched_tick_cpu_stalls_total"))
     samples, times = openmetrics(found)
     begin, end = times[0] + step, times[-1]
