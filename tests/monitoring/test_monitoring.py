@@ -183,9 +183,7 @@ def test_alerts_name_a_command():
     for alert, rule in alerting_rules().items():
         found = re.findall(r"`([a-z-]+) ([a-z-]+)", rule.split("description:")[1])
         assert found and "Run `" in re.sub(r"\s+", " ", rule), alert
-        # The command stalls is in section 6 of the design.
-        assert all(re.search(rf"^ +{command}\b", usage, re.MULTILINE) or command == "stalls"
-                   for program, command in found if program == "sched-tick"), found
+        assert all(re.search(rf"^ +{command}\b", usage, re.MULTILINE) for program, command in found if program == "sched-tick"), found
 
 
 def test_alerts_have_a_section_in_the_runbook():
