@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """sched-tick(8) with the module, in virtual time, where times and costs are the same on every machine."""
 
+import json
 import re
 
 import pytest
@@ -70,6 +71,32 @@ echo
 sched-tick create e enabled=no
 echo "never: $(sched-tick list -rno mean,p99,max e)"
 sched-tick delete e; sched-tick delete d; sched-tick delete c
+"""
+
+# A stall in the log and in last_stall, before and after the module that holds the CPU is unloaded. A user who is not root, before
+# and after the kernel log is opened.
+STALLS = """
+sched-tick create s period=100ms cpus=0 stall=200ms enabled=yes
+sleep 1
+insmod /tick_hog.ko cpu=0 ms=500
+sleep 1
+echo '--- stalls'
+sched-tick stalls --json --stack --output +comm,pid s
+echo '--- stalls for people'
+sched-tick stalls --stack s
+rmmod tick_hog
+echo '--- stalls after the module'
+sched-tick stalls --json s
+echo '--- stalls for a user'
+mkdir -p /etc
+echo 'user:x:1000:1000::/:/bin/sh' > /etc/passwd
+echo 1 > /proc/sys/kernel/dmesg_restrict
+su user -c 'sched-tick stalls; echo "status $?"' 2>&1
+echo '--- stalls in an open log'
+echo 0 > /proc/sys/kernel/dmesg_restrict
+su user -c 'sched-tick stalls --json --stack s; echo "status $?" >&2'
+sched-tick delete s
+echo '--- end'
 """
 
 # Every CPU; what the kernel refuses. The subscriber is on the CPU that `cpus` names.
@@ -158,7 +185,7 @@ done
 @pytest.fixture(scope="module", name="result")
 def _result(modules, others):
     machine = vm.Machine(REFERENCE, "virtual", modules(REFERENCE), others(REFERENCE) | vm.tool())
-    return machine.boot(WAIT + CHECK + CPUS + EXPORT, timeout=900, label="tool")
+    return machine.boot(WAIT + CHECK + STALLS + CPUS + EXPORT, timeout=900, label="tool")
 
 
 def test_ends_well(result):
@@ -218,6 +245,33 @@ def between(result, begin, end):
     found = re.search(rf"^--- {begin}\n(.*?)^--- {end}\n", result.report, re.MULTILINE | re.DOTALL)
     assert found, result.explain()
     return found[1]
+
+
+def test_stalls(result):
+    """stalls names the culprit of a stall with its CPU and its function, once, with the stack."""
+    (stall,) = json.loads(between(result, "stalls", "stalls for people"))["stalls"]
+    assert (stall["ticker"], stall["cpu"], stall["how"], stall["context"]) == ("s", 0, "held by", "task"), stall
+    assert stall["comm"] == "tick_hog" and stall["culprit"] == f"tick_hog[{stall['pid']}]", stall
+    assert re.fullmatch(r"hog_\w+\+0x[0-9a-f]+/0x[0-9a-f]+ \[tick_hog\]", stall["function"]), stall
+    # The lateness of the tick in the end: the hog began at most a period before its deadline.
+    assert 350e6 < stall["overdue_ns"] < 600e6, stall
+    assert stall["stack"].split("\n")[0] == stall["function"] and "kthread+0x" in stall["stack"], stall
+    heading, line, *stack = between(result, "stalls for people", "stalls after the module").splitlines()
+    assert heading.split() == ["TIME", "TICKER", "CPU", "OVERDUE", "HOW", "CULPRIT", "FUNCTION", "CONTEXT"]
+    assert f" held by tick_hog[{stall['pid']}] {stall['function']} task" in line, line
+    assert [each.strip() for each in stack] == stall["stack"].split("\n"), stack
+    # The symbols of last_stall are gone with the module, those of the log stay.
+    (later,) = json.loads(between(result, "stalls after the module", "stalls for a user"))["stalls"]
+    assert (later["culprit"], later["function"]) == (stall["culprit"], stall["function"]), later
+
+
+def test_stalls_of_an_ordinary_user(result):
+    """A user who is not root sees the counts; if the administrator has opened the kernel log, also the stalls, but no stack."""
+    text = between(result, "stalls for a user", "stalls in an open log")
+    assert re.search(r"^s +0 +1$", text, re.MULTILINE) and "status 0" in text, text
+    assert "the kernel log can't be read" in text and "last_stall can be read only by root" in text and "tick_hog" not in text, text
+    (stall,) = json.loads(between(result, "stalls in an open log", "end").split("sched-tick: ")[0])["stalls"]
+    assert stall["culprit"].startswith("tick_hog[") and stall["stack"] is None, stall
 
 
 def test_every_cpu(result):
