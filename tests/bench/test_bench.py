@@ -2,6 +2,7 @@
 """Compare cost and lateness of a tick with the limits in docs/bench.md and the record of `make bench`."""
 
 import json
+import re
 
 import pytest
 
@@ -21,7 +22,7 @@ GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel"
 
 @pytest.fixture(scope="module", name="figures")
 def _figures(modules):
-    return bench.measure(REFERENCE, "bench_tick bench_many", modules(REFERENCE), effort=1)
+    return bench.measure(REFERENCE, "bench_tick bench_many bench_idle", modules(REFERENCE), effort=1)
 
 
 @pytest.mark.parametrize("name", GUARDED)
@@ -44,6 +45,17 @@ def test_notify_has_a_cost_and_stall_ms_has_none(figures):
     """A tick costs more with notify, so the overhead is measured; with stall_ms not below the period it costs at most 1 % more."""
     assert figures["cost/ours_notify"] > figures["cost/ours"] + 500
     assert figures["cost/ours_stall"] <= figures["cost/ours"] * 1.01
+
+
+def test_overhead_of_the_default_settings(figures):
+    """On an idle machine, the settings of 10-default.conf add as many timer interrupts and instructions a second as docs/design.md
+    states, within 5 %."""
+    settings = dict(re.findall(r"^(\w+) = (\d+)ms$", (TOP / "packaging/sched-tick.d/10-default.conf").read_text("ascii"), re.MULTILINE))
+    design = (TOP / "docs" / "design.md").read_text("utf-8")
+    for name, of in (("0/0", "disabled"), ("{period}/{stall}".format_map(settings), "{period} ms, {stall} ms".format_map(settings))):
+        interrupts, instructions = re.search(rf"^\| {of} \| ([\d.]+) \| ([\d,]+) \|", design, re.MULTILINE).groups()
+        assert figures[f"idle/{name}/timer/cpu0"] == pytest.approx(float(interrupts), rel=0.05)
+        assert figures[f"idle/{name}/instructions"] == pytest.approx(int(instructions.replace(",", "")), rel=0.05)
 
 
 def test_record_is_within_limits():
