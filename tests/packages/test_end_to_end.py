@@ -17,8 +17,15 @@ from conftest import REFERENCE
 
 pytestmark = pytest.mark.scope("long")
 
-# {name: (kernel, kind of machine, job that installs the packages)}.
-MACHINES = {"debian-12": (REFERENCE, "building", debian.INSTALL), "debian-13": ("6.12", "building", debian.INSTALL)}
+# The dependencies of the packages are installed.
+DNF = debian.EXPORT + """
+cd /run/job
+systemctl start prometheus-node-exporter.service
+$(command -v dnf5 || command -v dnf) --releasever=1 --assumeyes --disablerepo='*' install ./*.rpm > /run/dnf 2>&1 || cat /run/dnf
+"""
+# {name: (kernel, kind of machine, job that installs the packages)}. The packages of an RPM distribution, on Debian.
+MACHINES = {"debian-12": (REFERENCE, "building", debian.INSTALL), "debian-13": ("6.12", "building", debian.INSTALL),
+            "rpm": (REFERENCE, "rpm", DNF)}
 
 JOB = """
 %(install)s
@@ -41,7 +48,8 @@ Run = collections.namedtuple("Run", "ready before fires alerts result")
 @pytest.fixture(scope="module", name="run", params=MACHINES)
 def _run(request, others, tmp_path_factory):
     kernel, kind, install = MACHINES[request.param]
-    files = debian.binaries(debian.built("a"))
+    built = debian.built("a", target="rpm" if kind == "rpm" else "deb")
+    files = debian.binaries(built) | {path.name: path.read_bytes() for path in built.glob("*[!c].rpm")}
     signals = harness.Signals(tmp_path_factory.mktemp("signals"))
     disk, port = tmp_path_factory.mktemp("disk") / "disk.qcow2", harness.free_port()
     machine = system.System(kernel, files | {"tick_hog.ko": others(kernel)["tick_hog.ko"]}, kind=kind, disk=disk,
