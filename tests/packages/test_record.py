@@ -37,7 +37,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.scope("test")
+@pytest.mark.scope("long")
 @pytest.mark.parametrize("kind,root", [("deb", "building"), ("rpm", "rpm")])
 def test_removal_ends_recording(kind, root, tmp_path):
     """The unit is not enabled. An upgrade keeps the recorder and the recordings; removal ends recording; removal by rpm and a purge by
