@@ -93,6 +93,23 @@ int recordings_open(bool create)
 	return fd;
 }
 
+bool recordings_readable(void)
+{
+	return !access(directory(DIRECTORY), R_OK | X_OK);
+}
+
+uint64_t recording_time_us(const struct recording *recording)
+{
+	struct tm date = { };
+	unsigned int ms;
+	time_t seconds;
+
+	if (!strptime(recording->name, "%Y%m%dT%H%M%S", &date) || sscanf(recording->name + 15, ".%3uZ", &ms) != 1)
+		return 0;
+	seconds = timegm(&date);
+	return seconds < 0 ? 0 : UINT64_C(1000000) * seconds + 1000 * ms;
+}
+
 /* TIME-TICKER-CPU. The name of a ticker may contain a dash. */
 static bool parse_name(const char *name, struct recording *recording)
 {

@@ -39,6 +39,12 @@ int recordings_open(bool create);
  */
 int recordings_list(struct recording **list, size_t *count);
 
+/* Whether this user can read the directory of recordings, and there is one. */
+bool recordings_readable(void);
+
+/* When it was saved, in microseconds since the epoch; 0 if its name has no such time. */
+uint64_t recording_time_us(const struct recording *recording);
+
 /* Open the directory of a recording. Returns a file descriptor, or -1 and errno. */
 int recording_open(const char *name);
 

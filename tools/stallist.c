@@ -13,9 +13,14 @@
 #include <unistd.h>
 
 #include "kernlog.h"
+#include "recording.h"
 #include "settings.h"
 
 #define NSEC_PER_USEC	1000
+#define USEC_PER_SEC	1000000
+
+/* A recording is saved within this time after the report of its stall: several are saved one after the other. */
+#define SAVE_US_MAX	(UINT64_C(600) * USEC_PER_SEC)
 
 static struct stall *append(struct stalls *stalls, const struct stall *stall)
 {
@@ -96,6 +101,15 @@ static int find_time_us(const char *name, uint64_t ns, uint64_t *us)
 	return status;
 }
 
+static char *copy_stack(const char *stack)
+{
+	char *copy = stack ? strdup(stack) : NULL;
+
+	if (stack && !copy)
+		err(STATUS_FAILED, "memory");
+	return copy;
+}
+
 static int add_record(struct stalls *stalls, const char *name, char *text)
 {
 	uint64_t deadline_ns;
@@ -106,11 +120,7 @@ static int add_record(struct stalls *stalls, const char *name, char *text)
 		return STATUS_FAILED;
 	}
 	record.this_boot = true;
-	if (record.stack) {
-		record.stack = strdup(record.stack);
-		if (!record.stack)
-			err(STATUS_FAILED, "memory");
-	}
+	record.stack = copy_stack(record.stack);
 	for (size_t i = stalls->count; i-- > 0;) {
 		struct stall *logged = &stalls->list[i];
 
@@ -123,12 +133,21 @@ static int add_record(struct stalls *stalls, const char *name, char *text)
 	return find_time_us(name, deadline_ns, &append(stalls, &record)->time_us);
 }
 
+/* Read last_stall from a file. Returns false if it is empty. */
+static bool read_text(int fd, char *text, size_t size)
+{
+	ssize_t length = read(fd, text, size - 1);
+
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	return length > 0;
+}
+
 /* Read last_stall of a ticker, which only root can. */
 static int read_record(struct stalls *stalls, const char *name)
 {
 	int fd = open(ticker_path(name, "last_stall"), O_RDONLY | O_CLOEXEC);
 	char text[8192];
-	ssize_t length;
 
 	if (fd < 0 && (errno == EACCES || errno == EPERM)) {
 		stalls->records_are_read = false;
@@ -137,12 +156,66 @@ static int read_record(struct stalls *stalls, const char *name)
 	/* The ticker may have been removed meanwhile. */
 	if (fd < 0)
 		return STATUS_DONE;
-	length = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	if (length <= 0)
+	return read_text(fd, text, sizeof(text)) ? add_record(stalls, name, text) : STATUS_DONE;
+}
+
+/* Whether the last_stall of a recording is of that stall. It was overdue for longer when one of both was read later. */
+static bool is_recorded(const struct stall *stall, const struct stall *recorded)
+{
+	return stall->time_us <= recorded->time_us && recorded->time_us - stall->time_us < SAVE_US_MAX &&
+	       (stall_is_same(stall, recorded) || stall_is_same(recorded, stall));
+}
+
+static void add_recorded(struct stalls *stalls, struct stall *recorded)
+{
+	for (size_t i = stalls->count; i-- > 0;) {
+		struct stall *stall = &stalls->list[i];
+
+		if (!is_recorded(stall, recorded))
+			continue;
+		if (recorded->overdue_ns > stall->overdue_ns)
+			stall->overdue_ns = recorded->overdue_ns;
+		if (!stall->stack)
+			stall->stack = copy_stack(recorded->stack);
+		return;
+	}
+	recorded->stack = copy_stack(recorded->stack);
+	append(stalls, recorded);
+}
+
+/* Read last_stall of a recording. What is not readable is left out: record reports it. */
+static void read_recording(struct stalls *stalls, const struct recording *recording)
+{
+	int directory = recording_open(recording->name);
+	int fd = directory < 0 ? -1 : openat(directory, "last_stall", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stall recorded;
+	uint64_t deadline_ns;
+	char text[8192];
+
+	if (fd >= 0 && read_text(fd, text, sizeof(text)) && stall_parse_record(text, &recorded, &deadline_ns)) {
+		recorded.time_us = recording_time_us(recording);
+		recorded.this_boot = false;
+		add_recorded(stalls, &recorded);
+	}
+	if (directory >= 0)
+		close(directory);
+}
+
+static int read_recordings(struct stalls *stalls)
+{
+	struct recording *list;
+	size_t count;
+	int status;
+
+	if (!recordings_readable())
 		return STATUS_DONE;
-	text[length] = '\0';
-	return add_record(stalls, name, text);
+	status = recordings_list(&list, &count);
+	if (status)
+		return status;
+	for (size_t i = 0; i < count; i++)
+		read_recording(stalls, &list[i]);
+	free(list);
+	return STATUS_DONE;
 }
 
 static bool is_wanted(const struct stall *stall, uint64_t since_us, char *const *names)
@@ -187,6 +260,8 @@ int stalls_gather(struct stalls *stalls, uint64_t since_us, char *const *names, 
 	stalls->log_is_read = kernel_log_read(since_us, add_line, stalls);
 	for (size_t i = 0; i < count && !status; i++)
 		status = read_record(stalls, tickers[i].name);
+	if (!status)
+		status = read_recordings(stalls);
 	filter(stalls, since_us, names);
 	if (stalls->count)
 		qsort(stalls->list, stalls->count, sizeof(*stalls->list), compare);

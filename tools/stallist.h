@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The stalls known to this machine: those of the kernel log, and of last_stall of each ticker.
+ * The stalls known to this machine: those of the kernel log, of last_stall of each ticker, and of recordings.
  */
 #ifndef STALLIST_H
 #define STALLIST_H

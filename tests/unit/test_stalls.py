@@ -55,6 +55,13 @@ def put_record(tree, line, stack=(), deadline=0, name="default", **fields):
     path.chmod(0o400)
 
 
+def put_recording(tree, name, record):
+    """Write a recording with that last_stall."""
+    directory = tree / "var" / "lib" / "sched-tick" / "stalls" / name
+    directory.mkdir(parents=True)
+    (directory / "last_stall").write_bytes(record)
+
+
 LINES = list(stalllines.LINES)
 STACK = ["hog_run+0x4c/0x90 [tick_hog]", "hog_init+0x83/0xff0 [tick_hog]", "do_one_initcall+0x59/0x220", "?",
          "__x64_sys_finit_module+0xa/0x20"]
@@ -290,6 +297,29 @@ def test_last_stall_of_another_format(stalls, tree, text):
     (sysfs(tree) / "last_stall").write_text(text, encoding="ascii")
     done = stalls()
     assert done.status == 1 and "default: unknown format of last_stall" in done.err
+
+
+def test_recordings(stalls, tree):
+    """A stall that record has saved completes the one of the log, of an earlier boot too; otherwise it is a stall of its own."""
+    logged, other = LINES[0], LINES[1]
+    put_journal(tree, entry(logged, 1, "another"), entry(other, 1))
+    put_record(tree, stalllines.LINES[logged], STACK, overdue_ms=2000)
+    record = (sysfs(tree) / "last_stall").read_bytes()
+    (sysfs(tree) / "last_stall").write_bytes(b"")
+    put_recording(tree, "20261120T170002.500Z-default-3", record)
+    first, second = found(stalls("-J", "--stack", "-o", "ticker,overdue,function,time"))
+    assert (first["ticker"], second["ticker"]) == ("every", "default")
+    assert second["overdue_ns"] == 2000234567 and second["time"][11:19] == "17:00:01" and second["stack"].splitlines() == STACK
+    # Much later, before the line, of another task, and of another CPU.
+    for name, changed in (("20261120T173002.500Z-default-3", record), ("20261120T170000.500Z-default-3", record),
+                          ("20261120T170003.500Z-default-3", record.replace(b"pid 123", b"pid 124")),
+                          ("20261120T170004.500Z-default-2", record.replace(b"cpu 3", b"cpu 2"))):
+        put_recording(tree, name, changed)
+    times = [stall["time"][11:19] for stall in found(stalls("-J", "default"))]
+    assert times == ["17:30:02", "17:00:04", "17:00:03", "17:00:01", "17:00:00"]
+    # What cannot be read is left out.
+    put_recording(tree, "20261120T180000.500Z-default-0", b"cpu x\n")
+    assert len(found(stalls("-J", "default"))) == 5
 
 
 def test_no_module(stalls, tree):
