@@ -225,7 +225,7 @@ def test_wait_ends_with_its_ticker(result):
 
 def test_check_finds_one_late_tick_once(result):
     """A stall makes one check fail and not the next one; `check --since-start` still fails."""
-    found = re.findall(r"^c (\S+) (\d+) (\S+) (\S+)\ncheck: status (\d)$", result.report, re.MULTILINE)
+    found = re.findall(r"^c (\S+) (\d+) (\S+) (\S+) -\ncheck: status (\d)$", result.report, re.MULTILINE)
     assert [(state, status) for state, _, _, _, status in found] == [("ok", "0"), ("late", "4"), ("ok", "0"), ("late", "4"),
                                                                      ("disabled", "0")], result.explain()
     ticks = [int(count) for _, count, _, _, _ in found]
