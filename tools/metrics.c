@@ -239,7 +239,7 @@ static void print_causes(FILE *out, const struct metrics *metrics)
 			continue;
 		if (!printed)
 			print_family(out, "late_seconds_total", "counter",
-				     "Time between deadline and tick, by what took it.");
+				     "Lateness of ticks that were more than 1 ms late, by its cause.");
 		printed = true;
 		for (size_t j = 0; j < sizeof(causes) / sizeof(*causes); j++) {
 			fprintf(out, "sched_tick_late_seconds_total{ticker=\"%s\",cause=\"%s\"} ",
