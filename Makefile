@@ -26,7 +26,7 @@ TOOL_PACKAGES := gcc libc6-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
-LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm
+LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm rt-tests
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 libtraceevent-dev libtracefs-dev lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh
 
@@ -36,7 +36,7 @@ need = @packaging/need.sh $(1)
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long check bench coverage test-here shell pictures module tool deb rpm srpm repo \
+.PHONY: help demo test test-long check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -45,6 +45,7 @@ help:
 	@echo 'make check           run static checks, host unit tests and the tests on one kernel; minutes'
 	@echo 'make test-long       run every test in full, on every kernel; hours'
 	@echo 'make bench           measure the figures of docs/bench.md; half an hour (KERNELS=6.1: on that kernel alone)'
+	@echo 'sudo make bench-here measure the main figures on this machine and its running kernel, in real time; ten minutes'
 	@echo 'make coverage        report which lines and branches of the module the tests reach, into build/coverage'
 	@echo 'make shell           open a shell in the virtual machine, module loaded (KERNEL=5.10, 6.1, 6.12 or 7.3)'
 	@echo 'make pictures        draw the pictures of the README'
@@ -100,6 +101,14 @@ tool:
 test-here: module
 	$(MAKE) --silent -C tests/kernel BUILD=$(CURDIR)/build
 	SCHED_TICK_KO=$(CURDIR)/src/sched_tick.ko build/ktest
+
+bench-here: module
+	rm -rf build/peers
+	mkdir -p build/peers
+	cp tests/bench/modules/* build/peers
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/peers TICKER_SRC=$(CURDIR)/src modules
+	$(MAKE) --silent -C tests/kernel BUILD=$(CURDIR)/build
+	@SCHED_TICK_KO=src/sched_tick.ko SCHED_TICK_HELPERS=build/peers $(RIG) $(PYTHON) tests/bench/here.py build/ktest
 
 # Each package is made of one of install-dkms, install-tool and install-monitoring. `install` without DESTDIR also builds the
 # module and enables the units.

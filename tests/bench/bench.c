@@ -330,6 +330,30 @@ static unsigned int count_runs(int64_t duration_ns)
 	return runs;
 }
 
+static void our_costs(void)
+{
+	our_cost("ours");
+	ticker_set("notify", "1");
+	our_cost("ours_notify");
+	ticker_set("notify", "0");
+	ticker_set("stall_ms", "1000");
+	our_cost("ours_stall");
+	ticker_set("stall_ms", "0");
+	ticker_set("timer", "wheel");
+	our_cost("ours_wheel");
+	ticker_set("timer", "hrtimer");
+}
+
+static void our_latenesses(unsigned int samples)
+{
+	pid_t pid;
+
+	our_lateness("ours", samples, NSEC_PER_MSEC);
+	pid = start_loop(SCHED_OTHER);
+	our_lateness("ours_hogged", samples, NSEC_PER_MSEC);
+	reap(&pid, 1);
+}
+
 static void run_bench_tick(void)
 {
 	pid_t pid;
@@ -342,25 +366,13 @@ static void run_bench_tick(void)
 	ticker_set("enabled", "0");
 
 	pid = begin_costs();
-	our_cost("ours");
-	ticker_set("notify", "1");
-	our_cost("ours_notify");
-	ticker_set("notify", "0");
-	ticker_set("stall_ms", "1000");
-	our_cost("ours_stall");
-	ticker_set("stall_ms", "0");
-	ticker_set("timer", "wheel");
-	our_cost("ours_wheel");
-	ticker_set("timer", "hrtimer");
+	our_costs();
 	ticker_set("cpus", "all");
 	our_cost("ours_all");
 	ticker_set("cpus", "any");
 	reap(&pid, 1);
 
-	our_lateness("ours", BENCH_SAMPLES, NSEC_PER_MSEC);
-	pid = start_loop(SCHED_OTHER);
-	our_lateness("ours_hogged", BENCH_SAMPLES, NSEC_PER_MSEC);
-	reap(&pid, 1);
+	our_latenesses(BENCH_SAMPLES);
 	ticker_set("period_ms", "100");
 	ticker_set("timer", "wheel");
 	our_lateness("ours_wheel", 300, 100 * NSEC_PER_MSEC);
@@ -393,33 +405,35 @@ static void program_cost(const char *method, char **words)
 	reap(&pid, 1);
 }
 
-static void run_bench_peers(void)
+static void peer_costs(bool cyclictest)
 {
-	pid_t pid, other;
+	pid_t timerfd;
 
-	pid = begin_costs();
 	peer_cost("requeue", "what=requeue");
 	peer_cost("hrtimer", "what=hrtimer");
 	peer_cost("work", "what=work");
-	other = timerfd_begin();
+	timerfd = timerfd_begin();
 	sleep_ns(NSEC_PER_SEC / 10);
 	cost("timerfd", 1000);
-	reap(&other, 1);
+	reap(&timerfd, 1);
+	if (!cyclictest)
+		return;
 	program_cost("cyclictest_fifo", RUN(CYCLICTEST(FIFO)));
 	program_cost("cyclictest_other", RUN(CYCLICTEST(OTHER)));
-	/* Ten iterations per second. */
-	other = spawn(execute, RUN("sh", "-c", "while sleep 0.1; do cat /proc/uptime; done"));
-	sleep_ns(NSEC_PER_SEC);
-	cost("shell", 10);
-	reap(&other, 1);
-	reap(&pid, 1);
+}
 
-	peer_lateness("requeue", "what=requeue", 40);
+static void peer_latenesses(int64_t requeue_s, bool cyclictest)
+{
+	pid_t pid;
+
+	peer_lateness("requeue", "what=requeue", requeue_s);
 	peer_lateness("work", "what=timed", 5);
-	other = timerfd_begin();
+	pid = timerfd_begin();
 	sleep_ns((BENCH_SAMPLES + 10) * NSEC_PER_MSEC);
-	reap(&other, 1);
+	reap(&pid, 1);
 	lateness("timerfd", looped->samples, looped->count);
+	if (!cyclictest)
+		return;
 	cyclictest_lateness("cyclictest_fifo", FIFO);
 	cyclictest_lateness("cyclictest_other", OTHER);
 	pid = start_loop(SCHED_OTHER);
@@ -428,8 +442,52 @@ static void run_bench_peers(void)
 	reap(&pid, 1);
 }
 
+static void run_bench_peers(void)
+{
+	pid_t pid, other;
+
+	pid = begin_costs();
+	peer_costs(true);
+	/* Ten iterations per second. */
+	other = spawn(execute, RUN("sh", "-c", "while sleep 0.1; do cat /proc/uptime; done"));
+	sleep_ns(NSEC_PER_SEC);
+	cost("shell", 10);
+	reap(&other, 1);
+	reap(&pid, 1);
+
+	peer_latenesses(40, true);
+}
+
 const struct ktest test_bench_peers = {
 	"bench_peers", run_bench_peers, .timeout_s = 900, .needs_virtual = true, .on_request = true
+};
+
+/*
+ * The same on this machine, in real time, several times: all on one CPU, the last one. Cost is the CPU time taken from
+ * the background task, in ns. The first figures of each name warm up.
+ */
+static void run_bench_here(void)
+{
+	bool cyclictest = !system("command -v cyclictest >/dev/null");
+	int cpu = cpu_count() - 1;
+	pid_t pid;
+
+	require(run_on(cpu), "this process runs on CPU %d", cpu);
+	note("on CPU %d", cpu);
+	setup("enabled=0 period_ms=1");
+	ticker_set_number("cpus", cpu);
+	for (unsigned int i = 0; i <= effort(5); i++) {
+		pid = begin_costs();
+		our_costs();
+		peer_costs(cyclictest);
+		reap(&pid, 1);
+		our_latenesses(BENCH_SAMPLES);
+		peer_latenesses(5, cyclictest);
+	}
+}
+
+const struct ktest test_bench_here = {
+	"bench_here", run_bench_here, .timeout_s = 3600, .on_request = true
 };
 
 /* Many tickers at once. */

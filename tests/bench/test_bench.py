@@ -2,11 +2,14 @@
 """Compare cost and lateness of a tick with the limits in docs/bench.md and the record of `make bench`."""
 
 import json
+import pathlib
 import re
 
 import pytest
 
 import bench
+import here
+import vm
 from conftest import REFERENCE, TOP
 
 pytestmark = pytest.mark.scope("test")
@@ -15,8 +18,8 @@ RECORD = json.loads(bench.RECORD.read_text(encoding="utf-8"))[REFERENCE]
 GROWTH = 1.03
 # Not the maximum: one tick in ten thousand meets another interrupt, and by how much depends on the phase. It has a limit.
 GUARDED = ["cost/ours", "cost/ours_notify", "cost/ours_stall", "cost/ours_wheel", "cost/ours_all",
-           "lateness_ns/mean/ours", "lateness_ns/p99/ours", "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel", "cost_many/aligned/100",
-           "cost_many/scattered/100"]
+           "lateness_ns/mean/ours", "lateness_ns/p99/ours", "lateness_ns/mean/ours_hogged", "lateness_ns/mean/ours_wheel",
+           "cost_many/aligned/100", "cost_many/scattered/100"]
 
 
 @pytest.fixture(scope="module", name="figures")
@@ -81,3 +84,47 @@ def test_readme_shows_the_record():
                         ("psi/", "{:,.0f} and {:.1f} µs with Debian's pressure accounting")):
         assert words.format(round(RECORD[f"{kind}cost/ours"], -1), RECORD[f"{kind}lateness_ns/mean/ours"] / 1000) in text
         assert RECORD[f"{kind}cost/ours"] < RECORD[f"{kind}cost/timerfd"]
+
+
+OUTPUT = "    # on CPU 3\n" + "".join(f"    # figure {name} {value}\n" for name, values in {
+    "cost/ours": (9000, 3000, 2000, 2500), "cost/work": (9, 1, 1, 1), "lateness_ns/mean/ours": (99999, 4100, 3900, 4000),
+    "lateness_ns/max/ours_hogged": (99999, 5000, 5000, 5000)}.items() for value in values)
+
+
+def test_table_of_this_machine(tmp_path):
+    """The table of `make bench-here` has medians, without the first round; what makes it doubtful is listed."""
+    samples = here.samples_of(OUTPUT)
+    heading, _, ours, work = here.table(samples).splitlines()
+    assert heading.count("|") == ours.count("|") == len(here.HEAD) + 1
+    assert ours == "| **sched_tick** | 2,500 (2,000 to 3,000) | 4.0 (3.9 to 4.1) | – | – | – | 5.0 (5.0 to 5.0) |"
+    assert " 1 (1 to 1) " in work
+    assert here.report_of(OUTPUT).splitlines()[0].endswith("CPU 3, period 1 ms: median of 3 rounds (lowest to highest)")
+
+    device = tmp_path / "sys/devices/system/cpu"
+    expected = ["no cpufreq", "differs by more than 20 %", "cyclictest is not installed"]
+    assert [any(words in doubt for doubt in here.doubts(samples, 3, f"{tmp_path}/")) for words in expected] == [True] * 3
+    for path, text in (("cpu3/cpufreq/scaling_governor", "powersave"), ("intel_pstate/no_turbo", "0"),
+                       ("cpu3/topology/thread_siblings_list", "3,7")):
+        (device / path).parent.mkdir(parents=True)
+        (device / path).write_text(f"{text}\n", encoding="ascii")
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text("flags\t\t: fpu hypervisor tsc\n", encoding="ascii")
+    expected[0] = "governor powersave"
+    expected += ["virtual machine", "turbo", "hardware thread"]
+    found = here.doubts(samples, 3, f"{tmp_path}/")
+    assert len(found) == 6 and all(any(words in doubt for doubt in found) for words in expected), found
+    assert not here.doubts({"cost/ours": [10, 11], "cost/cyclictest_fifo": [1]}, 0, "/nonexistent/")[1:]
+
+
+@pytest.mark.scope("long")
+def test_bench_here(modules):
+    """bench_here runs in a guest, in real time, and measures every method; its figures are not checked."""
+    cyclictest = vm.with_libraries(pathlib.Path("/usr/bin/cyclictest"))
+    machine = vm.Machine(REFERENCE, "sleep", modules(REFERENCE), vm.build_peers(REFERENCE) | cyclictest)
+    job = "export SCHED_TICK_EFFORT=20\nmount -t debugfs debugfs /sys/kernel/debug\nmkdir -p /dev/shm\n" \
+        "mount -t tmpfs tmpfs /dev/shm\n/ktest bench_here\n"
+    result = machine.boot(job, timeout=1200, label="bench-here")
+    assert result.green, result.explain()
+    text = here.report_of(result.report)
+    print(text)
+    assert len(re.findall(r"^\|", text, re.MULTILINE)) == 2 + len(set(bench.MEASURED) - {"ours_all", "shell", "systemd"}), text

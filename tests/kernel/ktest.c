@@ -31,7 +31,7 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_killed, test_unsubscribed, test_placed, test_isolated, test_wheel_placed, test_stall_ended,
 	test_storm, test_log_shared, test_pollers, test_rates, test_clock_steps,
 	test_culprit, test_culprit_traced, test_culprit_blocked, test_culprit_comm, test_culprit_many, test_culprit_cost,
-	test_late_ns;
+	test_late_ns, test_bench_here;
 
 static const struct ktest *const tests[] = {
 	&test_files, &test_params, &test_input, &test_modes, &test_users, &test_gid,
@@ -49,7 +49,7 @@ static const struct ktest *const tests[] = {
 	&test_killed, &test_unsubscribed, &test_placed, &test_isolated, &test_wheel_placed, &test_stall_ended,
 	&test_storm, &test_log_shared, &test_pollers, &test_rates, &test_clock_steps,
 	&test_culprit, &test_culprit_traced, &test_culprit_blocked, &test_culprit_comm, &test_culprit_many, &test_culprit_cost,
-	&test_late_ns,
+	&test_late_ns, &test_bench_here,
 };
 
 static unsigned int checks, failures, skips;

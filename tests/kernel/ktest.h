@@ -5,6 +5,7 @@
  * A test runs in a process of its own and loads the module itself, so tests are
  * independent. The environment describes the machine:
  *	SCHED_TICK_KO		the module's file
+ *	SCHED_TICK_HELPERS	directory of the modules of tests (/)
  *	SCHED_TICK_VM=1		the machine is disposable: tests may set its clock,
  *				take its CPUs offline and suspend it
  *	SCHED_TICK_VIRTUAL=1	time is virtual: tests may assert times

@@ -48,7 +48,7 @@ int helper_load(const char *name, const char *parameters)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "/%s.ko", name);
+	snprintf(path, sizeof(path), "%s/%s.ko", getenv("SCHED_TICK_HELPERS") ?: "", name);
 	return module_insert(path, parameters);
 }
 
