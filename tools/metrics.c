@@ -136,17 +136,10 @@ static void print_histogram(FILE *out, const char *name, const char *ticker, con
 	fprintf(out, "sched_tick_%s_count{ticker=\"%s\"} %" PRIu64 "\n", name, ticker, count);
 }
 
-/* Settings that are labels of ticker_info. */
-static const enum setting labels[] = { SETTING_TIMER, SETTING_CLOCK, SETTING_CPUS, SETTING_QUEUE };
-
-#define LABELS		(sizeof(labels) / sizeof(*labels))
-#define LABEL_SIZE	80
-
 struct ticker_detail {
 	struct ticker *cpus;
 	size_t cpus_count;
 	bool has_cpus;				/* also if @cpus has been skipped */
-	char labels[LABELS][LABEL_SIZE];	/* empty if an old module does not have the setting */
 	bool has_stall_ms;			/* false for an old module */
 	uint64_t stall_ms;
 };
@@ -165,18 +158,7 @@ static void print_info(FILE *out)
 	fprintf(out, "sched_tick_info{version=\"%s\",clocksource=\"%s\"} 1\n", texts[0], texts[1]);
 }
 
-/* No name that the kernel accepts, and no value of a setting, needs escaping. */
-static void print_ticker_info(FILE *out, const struct metrics *metrics)
-{
-	print_family(out, "ticker_info", "gauge", "Settings of the ticker.");
-	for (size_t i = 0; i < metrics->count; i++) {
-		fprintf(out, "sched_tick_ticker_info{ticker=\"%s\"", metrics->tickers[i].name);
-		for (size_t j = 0; j < LABELS; j++)
-			fprintf(out, ",%s=\"%s\"", setting_key(labels[j]), metrics->details[i].labels[j]);
-		fprintf(out, "} 1\n");
-	}
-}
-
+/* No name that the kernel accepts needs escaping. */
 static void print_stall_threshold(FILE *out, const struct metrics *metrics)
 {
 	bool printed = false;
@@ -263,7 +245,6 @@ void metrics_print(FILE *out, const void *data)
 	const struct ticker *tickers = metrics->tickers;
 
 	print_info(out);
-	print_ticker_info(out, metrics);
 	for (size_t i = 0; i < FAMILIES(families); i++)
 		print_tickers(out, &families[i], metrics);
 	print_stall_threshold(out, metrics);
@@ -286,18 +267,10 @@ void metrics_print(FILE *out, const void *data)
 	print_seconds(out, elapsed_ns(&metrics->begin));
 }
 
-static void read_settings(const char *name, struct ticker_detail *detail)
+static void read_stall_threshold(const char *name, struct ticker_detail *detail)
 {
 	char stall[16];
 
-	for (size_t i = 0; i < LABELS; i++) {
-		char value[SETTING_SIZE];
-
-		if (!setting_try_read(name, labels[i], value, sizeof(value)))
-			continue;
-		/* The value of a label should be short. Only a list of CPUs can be longer. */
-		strcpy(detail->labels[i], strlen(value) < LABEL_SIZE ? value : "list");
-	}
 	detail->has_stall_ms = setting_try_read(name, SETTING_STALL, stall, sizeof(stall));
 	if (detail->has_stall_ms)
 		detail->stall_ms = strtoull(stall, NULL, 10);
@@ -333,7 +306,7 @@ int metrics_read(struct metrics *metrics)
 		const char *name = metrics->tickers[i].name;
 
 		status = read_cpus(name, &metrics->details[i], &left, &metrics->skipped_cpus);
-		read_settings(name, &metrics->details[i]);
+		read_stall_threshold(name, &metrics->details[i]);
 		/* A ticker that was removed meanwhile. */
 		if (status == STATUS_MISSING)
 			status = STATUS_DONE;
