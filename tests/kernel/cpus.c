@@ -73,6 +73,10 @@ static void check_sums(int cpus)
 		sum.stalls += one.stalls;
 		add_lateness(&sum.lateness, &one.lateness);
 		add_lateness(&sum.timer_lateness, &one.timer_lateness);
+		sum.late.steal_ns += one.late.steal_ns;
+		sum.late.irq_ns += one.late.irq_ns;
+		sum.late.softirq_ns += one.late.softirq_ns;
+		sum.late.other_ns += one.late.other_ns;
 	}
 	check(!memcmp(&sum, &all, sizeof(sum)), "stat is the sum of %d CPUs: %" PRIu64 " of %" PRIu64 " ticks, %" PRIu64
 	      " of %" PRIu64 " missed", cpus, sum.counter, all.counter, sum.missed, all.missed);
