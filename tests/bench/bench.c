@@ -279,7 +279,8 @@ static void cyclictest_lateness(const char *method, const char *policy)
 			for (below += count; next < ARRAY_SIZE(percentiles) &&
 			     below >= BENCH_SAMPLES * (long)percentiles[next] / 100; next++)
 				figure((us + 1) * 1000, "lateness_ns/p%02u/%s", percentiles[next], method);
-	require(output && !pclose(output) && next == ARRAY_SIZE(percentiles), "%s", command);
+	/* In real time a percentile may be above the histogram. */
+	require(output && !pclose(output) && (next == ARRAY_SIZE(percentiles) || !in_virtual_time()), "%s", command);
 }
 
 /* Each method at 1 ms, one after the other. */
