@@ -220,10 +220,13 @@ static noinline void ticker_cpu_add_late(struct ticker_cpu *share,
 		.irq_ns = READ_ONCE(late->cputime.irq_ns),
 		.softirq_ns = READ_ONCE(late->cputime.softirq_ns),
 	};
+	struct ticker_cputime now;
 
-	ticker_cputime_update(&late->cputime, share->cpu);
-	ticker_late_add(&late->sums, lateness_ns, timer_late_ns, &before,
-			&late->cputime);
+	ticker_cputime_update(&now, share->cpu);
+	ticker_late_add(&late->sums, lateness_ns, timer_late_ns, &before, &now);
+	late->cputime.steal_ns = now.steal_ns;
+	WRITE_ONCE(late->cputime.irq_ns, now.irq_ns);
+	WRITE_ONCE(late->cputime.softirq_ns, now.softirq_ns);
 }
 
 /* Not inline, so that a tick without observers needs no stack for @info. */
