@@ -77,11 +77,13 @@ def parameters(item):
 def is_repetition(item, tested):
     """Return whether a test is for `make test-long` only, because another kernel or ticker covers it in `make test`.
 
-    These are tests marked one_kernel and tests of a named ticker, on all kernels but one; and suspend with a named ticker."""
+    These are tests marked one_kernel, tests of a named ticker and torture on a stock kernel, on all kernels but one; and suspend with a
+    named ticker."""
     given = parameters(item)
     named = str(given.get("run", "")).startswith("named")
+    torture = given.get("run") == "torture" and "kernel" in given
     elsewhere = given.get("kernel") != (REFERENCE if REFERENCE in tested else tested[0])
-    return (named or bool(item.get_closest_marker("one_kernel"))) and (elsewhere or given.get("run") == "named-sleep")
+    return (named or torture or bool(item.get_closest_marker("one_kernel"))) and (elsewhere or given.get("run") == "named-sleep")
 
 
 def group(item):

@@ -11,7 +11,7 @@ import rootfs
 import system
 from conftest import REFERENCE, TOP
 
-pytestmark = pytest.mark.scope("test")
+pytestmark = pytest.mark.scope("long")
 
 # The packages: without the file, as they were before it; with it; and with a changed one.
 PRELUDE = debian.EXPORT + """
