@@ -183,7 +183,7 @@ static void add_recorded(struct stalls *stalls, struct stall *recorded)
 	append(stalls, recorded);
 }
 
-/* Read last_stall of a recording. What is not readable is left out: record reports it. */
+/* Read last_stall of a recording. Skip one that cannot be read: record reports it. */
 static void read_recording(struct stalls *stalls, const struct recording *recording)
 {
 	int directory = recording_open(recording->name);

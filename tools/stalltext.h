@@ -25,7 +25,7 @@ enum stall_how {
 };
 
 /*
- * A stall. All texts are printable ASCII; what is not known is "". A comm is escaped: \xHH is one byte.
+ * A stall. All texts are printable ASCII; an unknown one is "". A comm is escaped: \xHH is one byte.
  */
 struct stall {
 	uint64_t time_us;	/* since the epoch: when it was reported */
