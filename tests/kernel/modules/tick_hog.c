@@ -38,7 +38,7 @@ static unsigned int ms;
 /* What holds the CPU. */
 enum {
 	HOG_TASK,	/* a kernel thread that cannot be preempted */
-	HOG_WORK,	/* an item of a work queue, which yields */
+	HOG_WORK,	/* a work item that yields */
 	HOG_SOFTIRQ,	/* a tasklet */
 	HOG_HARDIRQ,	/* the handler of an interrupt of another CPU */
 	HOG_FIFO,	/* a kernel thread of the policy SCHED_FIFO */
