@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A process that waits for a tick whose subscriber sleeps for a minute can be
+ * A process that waits for a tick whose subscriber sleeps for half a minute can be
  * killed, and no other process waits for it.
  */
 #include <errno.h>
@@ -16,14 +16,14 @@
 
 #define HUNG_TASK	"/proc/sys/kernel/hung_task_timeout_secs"
 
-/* Load a subscriber that sleeps for a minute, and wait until a tick calls it. */
+/* Load a subscriber that sleeps for half a minute, and wait until a tick calls it. */
 static void subscribe_sleeper(const char *ticker)
 {
 	char parameters[64];
 	int64_t end;
 
-	snprintf(parameters, sizeof(parameters), "ticker=%s sleep_ms=60000", ticker);
-	require(!helper_load("tick_subscriber", parameters), "a subscriber that sleeps for a minute loads");
+	snprintf(parameters, sizeof(parameters), "ticker=%s sleep_ms=30000", ticker);
+	require(!helper_load("tick_subscriber", parameters), "a subscriber that sleeps for half a minute loads");
 	end = now_ns(CLOCK_MONOTONIC) + 20 * NSEC_PER_SEC;
 	while (!helper_u64("tick_subscriber", "calls") && now_ns(CLOCK_MONOTONIC) < end)
 		sleep_ns(10 * NSEC_PER_MSEC);

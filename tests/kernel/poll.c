@@ -16,7 +16,7 @@
 #include "ktest.h"
 
 /* How many changes of enabled the test makes. */
-#define CHANGES	200u
+#define CHANGES	2000
 
 static uint64_t reread(int fd)
 {
@@ -57,7 +57,7 @@ static void check_wakeups(int fd, unsigned int wanted)
 static void run_poll(void)
 {
 	struct pollfd poller = { .events = POLLPRI };
-	unsigned int woken;
+	unsigned int woken, changes = effort(CHANGES);
 
 	setup("period_ms=10");
 	poller.fd = ticker_open("counter", O_RDONLY);
@@ -83,17 +83,17 @@ static void run_poll(void)
 	check(poll(&poller, 1, 200) == 0,
 	      "neither ticks nor a write of the present value wake a poller of enabled");
 	/* Each change comes at once after a wake-up, which may still be under way on another CPU. */
-	for (woken = 0; woken < CHANGES; woken++) {
+	for (woken = 0; woken < changes; woken++) {
 		ticker_set_number("enabled", woken & 1);
 		if (poll(&poller, 1, 10000) != 1 || poller.revents != (POLLERR | POLLPRI) ||
 		    reread(poller.fd) != (woken & 1))
 			break;
 	}
-	check(woken == CHANGES, "each change wakes a poller of enabled: %u of %u", woken, CHANGES);
+	check(woken == changes, "each change wakes a poller of enabled: %u of %u", woken, changes);
 	close(poller.fd);
 }
 
-const struct ktest test_poll = { "poll", run_poll, .timeout_s = 120 };
+const struct ktest test_poll = { "poll", run_poll, .timeout_s = 900 };
 
 static void run_wakeups(void)
 {
