@@ -21,6 +21,9 @@ COLUMNS = [("cost/{}", 1), ("lateness_ns/mean/{}", 1000), ("lateness_ns/p99/{}",
            ("lateness_ns/mean/{}_hogged", 1000), ("lateness_ns/max/{}_hogged", 1000)]
 # The spread of the cost of a tick, as a share of its median, above which something else ran.
 SPREAD = 0.2
+RTLA = ["rtla", "timerlat", "top", "--quiet", "--duration", "10s", "--cpus"]
+# rtla sets colours in a pipe, too.
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
 
 
 def samples_of(report):
@@ -91,12 +94,11 @@ def report_of(output):
 
 
 def rtla(cpu):
-    """The table of rtla timerlat, if it is installed, as it prints it."""
+    """The table of rtla timerlat, if it is installed, as it prints it but for the colours."""
     if not shutil.which("rtla"):
         return "rtla is not installed: timerlat is left out."
-    done = subprocess.run(["rtla", "timerlat", "top", "--quiet", "--cpus", str(cpu), "--duration", "10s"], text=True, check=False,
-                          capture_output=True)
-    return done.stdout or done.stderr
+    done = subprocess.run([*RTLA, str(cpu)], text=True, check=False, capture_output=True)
+    return COLOURS.sub("", done.stdout or done.stderr)
 
 
 def main(ktest):

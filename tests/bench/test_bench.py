@@ -116,6 +116,27 @@ def test_table_of_this_machine(tmp_path):
     assert not here.doubts({"cost/ours": [10, 11], "cost/cyclictest_fifo": [1]}, 0, "/nonexistent/")[1:]
 
 
+def test_rtla_is_printed_without_colours(tmp_path, monkeypatch):
+    """`make bench-here` prints the table of rtla timerlat, or what rtla reports instead of one, or that there is no rtla."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "not installed" in here.rtla(3)
+    rtla = tmp_path / "rtla"
+    rtla.write_text("#!/bin/sh\nprintf '\\033[2;37;40m%s\\033[0;0;0m\\n' \"$*\"\n", encoding="ascii")
+    rtla.chmod(0o755)
+    assert here.rtla(3) == "timerlat top --quiet --duration 10s --cpus 3\n"
+    rtla.write_text("#!/bin/sh\necho no tracer >&2\nexit 1\n", encoding="ascii")
+    assert here.rtla(3) == "no tracer\n"
+
+
+@pytest.mark.scope("long")
+def test_rtla_measures(modules):
+    """rtla accepts the options that `make bench-here` gives it, on a kernel that has its tracer."""
+    rtla = vm.with_libraries(pathlib.Path("/usr/bin/rtla"))
+    result = vm.Machine("6.1-rt", "races", modules("6.1-rt"), rtla).boot(f"{' '.join(here.RTLA)} 1\n", label="rtla")
+    assert result.verdict == "pass" and not result.bad_lines, result.explain()
+    assert re.search(r"^ *1 #\d+ ", here.COLOURS.sub("", result.report), re.MULTILINE), result.report
+
+
 @pytest.mark.scope("long")
 def test_bench_here(modules):
     """bench_here runs in a guest, in real time, and measures every method; its figures are not checked."""
