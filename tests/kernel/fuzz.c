@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,15 +65,15 @@ static int model_word(const char *text, const char *const *known, int count, lon
 
 static int model_number(const char *text, long long *value)
 {
-	bool negative = *text == '-';
-	unsigned __int128 number = 0;
+	bool negative = *text == '-', overflow = false;
 	const char *digits;
+	uint64_t number = 0;
 
 	text += *text == '-' || *text == '+';
 	for (digits = text; *text >= '0' && *text <= '9'; text++)
-		if (number <= UINT64_MAX)
-			number = number * 10 + (*text - '0');
-	if (number > UINT64_MAX)
+		overflow |= __builtin_mul_overflow(number, 10, &number) ||
+			    __builtin_add_overflow(number, *text - '0', &number);
+	if (overflow)
 		return ERANGE;
 	if (text == digits || text[*text == '\n'])
 		return EINVAL;
