@@ -22,7 +22,8 @@ unsigned int ticker_rate_max = 10000;
 static DEFINE_MUTEX(ticker_rate_lock);	/* the sum and @rate of each ticker */
 static u64 ticker_rate_sum;
 
-static u32 ticker_rate(int enabled, int period_ms)
+/* Unsigned: DIV_ROUND_UP() adds its operands, and a signed long may have 32 bits. */
+static u32 ticker_rate(int enabled, unsigned int period_ms)
 {
 	return enabled ? DIV_ROUND_UP(MSEC_PER_SEC * TICKER_RATE_UNIT, period_ms) :
 			 0;
