@@ -37,7 +37,7 @@ need = @packaging/need.sh $(1)
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo \
+.PHONY: help demo test test-long check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo copy-builtin series \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -58,6 +58,8 @@ help:
 	@echo 'make deb             build the Debian packages, into dist/'
 	@echo 'make rpm             build the RPM packages, into dist/ (make srpm: the source package alone)'
 	@echo 'make repo KEY=...    make apt and dnf repositories of the packages in dist/, signed with that key of gpg (REPO=dist/repo)'
+	@echo 'make copy-builtin TREE=... put the module into a kernel tree, in drivers/misc/sched_tick'
+	@echo 'make series TREE=... make patches that add the module to a kernel tree, into dist/series'
 	@echo 'make clean           remove build/ and dist/; ~/.cache/sched-tick stays'
 
 demo:
@@ -197,6 +199,16 @@ repo:
 	$(call need,$(REPO_PACKAGES) $(RPM_PACKAGES))
 	@test -n '$(KEY)' || { echo 'make repo: KEY is missing: the key of gpg to sign with' >&2; exit 2; }
 	@packaging/repo.sh $(CURDIR)/dist '$(abspath $(REPO))' '$(KEY)' '$(URL)'
+
+# TREE is a kernel tree. `make series` leaves it unchanged.
+need-tree = @test -n '$(TREE)' || { echo 'make $@: TREE is missing: a kernel tree' >&2; exit 2; }
+copy-builtin:
+	$(need-tree)
+	@$(PYTHON) packaging/kernel/into_tree.py copy '$(TREE)'
+
+series:
+	$(need-tree)
+	@$(PYTHON) packaging/kernel/into_tree.py series '$(TREE)' $(CURDIR)/dist/series
 
 clean:
 	rm -rf build dist

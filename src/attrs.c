@@ -3,8 +3,8 @@
  * The files of a ticker in sysfs: one table of attributes, one line each.
  *
  * A read takes one snapshot of the ticker. A write is parsed and checked against
- * its range before the ticker is changed. docs/ABI/sysfs-kernel-sched_tick
- * documents the files.
+ * its range before the ticker is changed. The ABI document
+ * sysfs-kernel-sched_tick describes the files.
  */
 #include <linux/kernel.h>
 #include <linux/stddef.h>
