@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Debug kernels: built from the kernel source in the archive, with the kernel's own run-time checks."""
 
+import pathlib
+
 # Small enough to be built in minutes and booted in seconds in an emulator. ACPI is for the HPET and for power off; it needs PCI.
 BASE = """
 64BIT SMP NR_CPUS=4 EXPERT MODULES MODULE_UNLOAD PRINTK BUG TTY SERIAL_8250 SERIAL_8250_CONSOLE BLK_DEV_INITRD RD_GZIP
@@ -28,7 +30,10 @@ KERNELS = {
     "memory": ("6.1", MEMORY),
     "release": ("6.1", MEMORY + "DEBUG_KOBJECT_RELEASE"),
     "races": ("7.3", RACES),
+    "late_remove": ("6.1", CHECKS),
 }
+# Kernels whose source is changed before it is built, by a patch of that name beside this file.
+PATCHED = ["late_remove"]
 
 PACKAGES = ["bc", "bison", "cpio", "flex", "gcc", "kmod", "lcov", "libc6-dev", "libelf-dev", "libssl-dev", "make", "python3-minimal",
             "xz-utils"]
@@ -76,4 +81,8 @@ def recipe(name):
     """Return the recipe for the root of a debug kernel: kernel of rootfs.SUITES, packages, script."""
     kernel, options = KERNELS[name]
     fragment = "".join(f"{option(word)}\n" for word in (BASE + options).split())
-    return kernel, PACKAGES, SCRIPT % fragment
+    packages, script = PACKAGES, SCRIPT % fragment
+    if name in PATCHED:
+        change = pathlib.Path(__file__).with_name(f"{name}.patch").read_text(encoding="ascii")
+        packages, script = [*packages, "patch"], script.replace("cd linux\n", f"cd linux\npatch -p1 << 'END'\n{change}END\n")
+    return kernel, packages, script

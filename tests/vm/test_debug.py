@@ -64,12 +64,14 @@ RUNS = {
     # The same allocations fail on one CPU.
     "faults": test_kernels.Run("sleep", ("faults", "faults_load", "faults_export")),
     "timed": test_kernels.Run("virtual", ("trace", "stalls", "subscribe", "killed", "unsubscribed", "log_shared")),
+    "events": test_kernels.Run("virtual", ("events",)),
 }
 # Which run on which kernel. release differs from memory only in when objects are released.
 ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
-      ("release", "suite"), ("release", "torture"), *((checker, "cycles") for checker in debug.KERNELS)]
+      ("release", "suite"), ("release", "torture"), ("late_remove", "events"),
+      *((checker, "cycles") for checker in debug.KERNELS if checker not in debug.PATCHED)]
 # Runs for `make test-long` only. The suite contains half a minute of torture.
-LONG = [(checker, run) for checker, run in ON if checker == "release" or run in ("cycles", "timed")
+LONG = [(checker, run) for checker, run in ON if checker in ("release", "late_remove") or run in ("cycles", "timed")
         or (checker, run) in (("memory", "torture"), ("races", "suite"))]
 
 
@@ -116,7 +118,8 @@ def boot_debug(checker, files, run, share, label):
     # Warnings that are excused must not end the run.
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
     # KASAN finds what poisoned slabs would, and sooner. The flag A on kmalloc-* lets the tests fail allocations by kmalloc() alone.
-    options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * (checker != "races")
+    has_kasan = "KASAN" in debug.KERNELS[checker][1].split()
+    options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * has_kasan
     result = machine.boot(job, timeout=9000, options=" ".join(options), label=label)
     console = result.console.replace("\r", "")
     if faults:
@@ -128,7 +131,7 @@ def boot_debug(checker, files, run, share, label):
     counts = {path.rsplit("/", 1)[-1]: base64.b64decode(text)
               for path, text in re.findall(r"^--- counts (\S+/src/\S+)\n([^-]*)", result.report, re.MULTILINE)}
     return Checked(result.report.split("\n--- after", maxsplit=1)[0], console, result.verdict,
-                   sections.get("after", ""), sections.get("leaks", "" if checker == "races" else "no scan"), counts)
+                   sections.get("after", ""), sections.get("leaks", "no scan" if has_kasan else ""), counts)
 
 
 @pytest.fixture(scope="module", name="booted")
@@ -202,6 +205,8 @@ MUTANTS = {
                             "UBSAN: array-index-out-of-bounds in .*lateness"),
     "unloads_before_the_release": ("release", "ticker.c", "\twait_for_completion(&ticker_all_released);\n", "\treturn;\n", "cycles",
                                   "refcount_t: underflow|unable to handle page fault"),
+    "leaves_the_remove_event_to_the_kernel": ("late_remove", "ticker.c", "\tkobject_uevent(&ticker->kobj, KOBJ_REMOVE);\n", "", "events",
+                                              r"not ok \d+ event remove /kernel/sched_tick"),
 }
 # Two in every `make test`, which show that KASAN and KCSAN work.
 ALWAYS = ("put_before_del", "unlocked_read")
@@ -212,7 +217,7 @@ def test_broken_module_is_reported(name, tmp_path):
     """A bug put in on purpose is reported by the debug kernel."""
     checker, file, right, wrong, test, report = MUTANTS[name]
     vm.copy_mutated(tmp_path, file, right, wrong)
-    run = test_kernels.Run("races", (test,))
+    run = RUNS["events"] if test == "events" else test_kernels.Run("races", (test,))
     # The module loader waits for its own late releases, too: it takes several unloads until ours come later than these.
     share = 100 if checker == "release" else 10
     result = boot_debug(checker, vm.build_debug(checker, tmp_path), run, share, f"mutant-{name}")
