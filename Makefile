@@ -37,7 +37,7 @@ need = @packaging/need.sh $(1)
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo copy-builtin series \
+.PHONY: help demo test test-long test-tree check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo copy-builtin series \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -45,6 +45,7 @@ help:
 	@echo 'make test            run the tests on Linux 5.10, 6.1, 6.12 and 7.3; an hour or more'
 	@echo 'make check           run static checks, host unit tests and the tests on one kernel; minutes'
 	@echo 'make test-long       run every test in full, on every kernel; hours'
+	@echo 'make test-tree TREE=DIRECTORY  compile the module against a kernel tree or the headers of a distribution (COMPILER=gcc-11)'
 	@echo 'make bench           measure the figures of docs/bench.md; half an hour (KERNELS=6.1: on that kernel alone)'
 	@echo 'sudo make bench-here measure the main figures on this machine and its running kernel, in real time; ten minutes'
 	@echo 'make coverage        report which lines and branches of the module the tests reach, into build/coverage'
@@ -85,6 +86,10 @@ check:
 test-long:
 	$(call need,$(TEST_PACKAGES) $(LONG_PACKAGES))
 	@$(RIG) $(PYTEST) --scope=long tests
+
+test-tree:
+	@test -n '$(TREE)' || { echo 'make test-tree: TREE is missing: a kernel tree to compile against' >&2; exit 2; }
+	@$(RIG) $(PYTHON) tests/vm/tree.py '$(TREE)' $(COMPILER)
 
 bench:
 	$(call need,$(RIG_PACKAGES) $(TOOL_PACKAGES) $(BENCH_PACKAGES))
