@@ -26,7 +26,7 @@ TOOL_PACKAGES := gcc libc6-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
-LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm rt-tests rtla
+LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm qemu-system-misc qemu-system-ppc rt-tests rtla
 TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 libtraceevent-dev libtracefs-dev lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh \
 	fakeroot libarchive-tools libxml2-utils makepkg yamllint

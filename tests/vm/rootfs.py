@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-import arm64
+import architectures
 import debug
 
 SUITES = {
@@ -176,9 +176,10 @@ def make(name, suite, extra, packages, script):
 
 def root(kernel):
     """Return the root for a kernel: one of SUITES, optionally with "-" and a flavour, or with "-clang" for a root that also has clang;
-    or one of debug.KERNELS; or "arm64"."""
-    if kernel == "arm64":
-        return make(kernel, *SUITES[arm64.KERNEL], arm64.PACKAGES, arm64.UNPACK)
+    or one of debug.KERNELS; or one of architectures.ARCHITECTURES."""
+    if kernel in architectures.ARCHITECTURES:
+        source, packages, script = architectures.recipe(kernel)
+        return make(kernel, *SUITES[source], packages, script)
     if kernel in debug.KERNELS:
         source, packages, script = debug.recipe(kernel)
         return make(f"debug-{kernel}", *SUITES[source], packages, script)

@@ -11,6 +11,7 @@ import debug
 import klog
 import rootfs
 import summary
+import test_architectures
 import test_debug
 import vm
 from conftest import REFERENCE, TOP, some_of
@@ -217,7 +218,7 @@ ALWAYS = ("skips_a_period", "checks_no_range", "unsubscribes_without_waiting", "
 def test_docs_list_every_mutant():
     """docs/testing.md lists every bug put in on purpose, and no other."""
     table = re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`[^|:]+)", (TOP / "docs" / "testing.md").read_text("utf-8"), re.MULTILINE)))
-    assert sorted(set(table) - set(debug.KERNELS)) == sorted([*MUTANTS, *test_debug.MUTANTS])
+    assert sorted(set(table) - set(debug.KERNELS)) == sorted([*MUTANTS, *test_debug.MUTANTS, *test_architectures.MUTANTS])
 
 
 @pytest.mark.scope("test")

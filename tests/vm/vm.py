@@ -317,22 +317,27 @@ class Machine:
 
     busybox = None      # None: the one of this machine
     memory = "1G"       # of the guest
+    console, report = "ttyS0", "ttyS1"      # devices in the guest
+    channels = ("-serial", "chardev:console", "-serial", "chardev:report")  # and in QEMU
 
     def __init__(self, kernel, mode, module, others=None):
         self.kernel, self.mode, self.module, self.others = kernel, mode, module, others or {}
 
+    def _emulator(self):
+        return ["qemu-system-x86_64", "-cpu", MODE_CPU.get(self.mode, CPU)]
+
     def _command(self, directory, report="stdio,id=report", options=""):
         root, release = rootfs.root(self.kernel), rootfs.release(self.kernel)
-        words = [COMMAND_LINE, "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
-        return ["qemu-system-x86_64", "-cpu", MODE_CPU.get(self.mode, CPU), "-m", self.memory, *MODES[self.mode],
+        words = [COMMAND_LINE.replace("ttyS0", self.console), "ignore_loglevel", MODE_COMMAND_LINE[self.mode], options]
+        return [*self._emulator(), "-m", self.memory, *MODES[self.mode],
                 "-nic", "none", "-display", "none", "-monitor", "none", "-no-reboot",
-                "-serial", f"file:{directory}/console", "-chardev", report, "-serial", "chardev:report",
+                "-chardev", f"file,id=console,path={directory}/console", "-chardev", report, *self.channels,
                 "-kernel", str(rootfs.kernel_image(root, release, firmware=self.mode == "sleep")), "-initrd", f"{directory}/initramfs",
                 "-append", " ".join(word for word in words if word)]
 
     def _prepare(self, directory, job, nonce="none"):
         environment = (f"export SCHED_TICK_KO=/sched_tick.ko SCHED_TICK_VM=1 "
-                       f"SCHED_TICK_VIRTUAL={int(self.mode == 'virtual')} REPORT_NONCE={nonce}\n")
+                       f"SCHED_TICK_VIRTUAL={int(self.mode == 'virtual')} REPORT_NONCE={nonce} REPORT=/dev/{self.report}\n")
         files = {
             "init": ((TOP / "tests" / "vm" / "init").read_bytes(), 0o755),
             "job": (job.encode(), 0o755),
