@@ -33,6 +33,20 @@ ARCHITECTURES = {
     "i386": Architecture(
         "i386", "i686-linux-gnu-", ("gcc-i686-linux-gnu", "libc6-dev-i386-cross"), "686-pae",
         ("qemu-system-i386", "-cpu", "max,vendor=GenuineIntel,family=6,model=60")),
+    # 32 bit.
+    "armhf": Architecture(
+        "arm", "arm-linux-gnueabihf-", ("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"), "armmp-lpae",
+        ("qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15"), "ttyAMA0", "ttyS0", ON_PCI),
+    # Debian 12 has no riscv64.
+    "riscv64": Architecture(
+        "riscv", "riscv64-linux-gnu-", ("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"), "riscv64",
+        ("qemu-system-riscv64", "-M", "virt", "-cpu", "rv64"), channels=ON_PCI, kernel="6.12"),
+    # Pages of 64 KiB. QEMU's emulation lacks the mitigations that the machine has by default.
+    "ppc64el": Architecture(
+        "powerpc", "powerpc64le-linux-gnu-", ("gcc-powerpc64le-linux-gnu", "libc6-dev-ppc64el-cross"), "powerpc64le",
+        ("qemu-system-ppc64", "-M", "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
+         "-cpu", "power9", "-nodefaults", "-vga", "none"), "hvc0", "hvc1",
+        ("-device", "spapr-vty,chardev=console,reg=0x71000001", "-device", "spapr-vty,chardev=report,reg=0x71000002")),
 }
 
 # The host tools of kbuild are for this machine; everything else is for the other architecture. Its packages are those of the archive
