@@ -26,8 +26,9 @@ TOOL_PACKAGES := gcc libc6-dev libsmartcols-dev
 DEB_PACKAGES := build-essential debhelper dh-dkms dpkg-dev git
 RPM_PACKAGES := git rpm
 REPO_PACKAGES := apt-utils createrepo-c gnupg
-LONG_PACKAGES := clang libclang-rt-14-dev ovmf piuparts qemu-system-arm qemu-system-misc qemu-system-ppc rt-tests rtla
-TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
+KMOD_PACKAGES := build-essential debhelper kmod rpm
+LONG_PACKAGES := clang libclang-rt-14-dev openssl ovmf piuparts qemu-system-arm qemu-system-misc qemu-system-ppc rt-tests rtla
+TEST_PACKAGES := $(RIG_PACKAGES) $(TOOL_PACKAGES) $(DEB_PACKAGES) $(RPM_PACKAGES) $(KMOD_PACKAGES) $(REPO_PACKAGES) codespell coccinelle cppcheck \
 	libcmocka-dev libpython3.11 libtraceevent-dev libtracefs-dev lintian man-db mandoc perl python3-pytest python3-pytest-xdist python3-yaml rpmlint shellcheck zsh \
 	fakeroot libarchive-tools libxml2-utils makepkg yamllint
 
@@ -37,7 +38,7 @@ need = @packaging/need.sh $(1)
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long test-tree check bench bench-here coverage test-here shell pictures module tool deb rpm srpm repo copy-builtin series \
+.PHONY: help demo test test-long test-tree check bench bench-here coverage test-here shell pictures module tool deb rpm srpm kmod repo copy-builtin series \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -58,6 +59,7 @@ help:
 	@echo 'sudo make uninstall  remove what make install installed'
 	@echo 'make deb             build the Debian packages, into dist/'
 	@echo 'make rpm             build the RPM packages, into dist/ (make srpm: the source package alone)'
+	@echo 'make kmod KVER=...   package the module for that kernel as .deb and .rpm, into dist/ (KDIR=..., KEY=... CERT=...: sign it)'
 	@echo 'make repo KEY=...    make apt and dnf repositories of the packages in dist/, signed with that key of gpg (REPO=dist/repo)'
 	@echo 'make copy-builtin TREE=... put the module into a kernel tree, in drivers/misc/sched_tick'
 	@echo 'make series TREE=... make patches that add the module to a kernel tree, into dist/series'
@@ -183,7 +185,7 @@ endif
 	rm -rf build/installed
 
 # Packages are built outside this tree. All files get the date of the changelog, so that builds are reproducible.
-deb rpm srpm: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
+deb rpm srpm kmod: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
 
 deb:
 	$(call need,$(DEB_PACKAGES) $(TOOL_PACKAGES))
@@ -196,6 +198,10 @@ rpm:
 srpm:
 	$(call need,$(RPM_PACKAGES))
 	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -bs
+
+kmod:
+	$(call need,$(KMOD_PACKAGES))
+	@packaging/kmod/build.sh $(VERSION) $(CURDIR)/dist '$(KVER)' '$(KDIR)' '$(KEY)' '$(CERT)'
 
 # The repositories hold the packages of dist/.
 REPO ?= $(CURDIR)/dist/repo

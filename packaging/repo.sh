@@ -12,7 +12,7 @@ mkdir -p "$repo/deb" "$repo/rpm"
 cd "$repo"
 gpg --batch --yes --armor --output sched-tick.asc --export "$key"
 
-for package in "$dist"/sched-tick*.rpm; do
+for package in "$dist"/*sched-tick*.rpm; do
     case $package in *.src.rpm | *\**) continue ;; esac
     cp "$package" rpm
     rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_name $key" --addsign "rpm/${package##*/}" > /dev/null
@@ -28,7 +28,7 @@ gpgcheck=1
 repo_gpgcheck=1
 END
 
-find "$dist" -maxdepth 1 -name 'sched-tick*.deb' ! -name '*-dbgsym_*' -exec cp {} deb \;
+find "$dist" -maxdepth 1 -name '*sched-tick*.deb' ! -name '*-dbgsym_*' -exec cp {} deb \;
 cd deb
 apt-ftparchive packages . > Packages
 apt-ftparchive -o APT::FTPArchive::Release::Origin=sched_tick -o APT::FTPArchive::Release::Label=sched_tick release . > Release.new

@@ -81,7 +81,7 @@ static bool module_is_built(void)
 {
 	struct utsname kernel;
 	char path[PATH_MAX];
-	static const char *const places[] = { "updates/dkms", "extra", "updates", "extra/sched_tick" };
+	static const char *const places[] = { "updates/dkms", "extra", "updates", "extra/sched-tick" };
 	static const char *const suffixes[] = { "", ".xz", ".zst", ".gz" };
 
 	uname(&kernel);
@@ -122,6 +122,9 @@ static int report_not_loaded(void)
 	else if (!module_is_built() && path_exists(failed))
 		warnx("the module sched_tick is not loaded: the last build for this kernel (%s) failed; see %s",
 		      kernel.release, failed);
+	else if (!module_is_built() && !path_exists("/usr/libexec/sched-tick-dkms"))
+		warnx("the module sched_tick is not loaded: it is not installed for this kernel (%s), and DKMS does not build it:"
+		      " install the package kmod-sched-tick-%s or sched-tick-dkms", kernel.release, kernel.release);
 	else if (!module_is_built() && !path_exists(headers))
 		warnx("the module sched_tick is not loaded: it is not built for this kernel (%s), whose headers are"
 		      " not installed: install linux-headers-%s, or kernel-devel-%s on an RPM-based system",

@@ -45,10 +45,12 @@ REFUSED = {"sys/module/module/parameters/sig_enforce": "Y\n",
            "sys/kernel/security/lockdown": "none [integrity] confidentiality\n"}
 
 
+# Where packages install the module: DKMS, `make kmod` for Debian, and kmodtool.
+@pytest.mark.parametrize("place", ["updates/dkms/sched_tick.ko.xz", "updates/sched_tick.ko", "extra/sched-tick/sched_tick.ko"])
 @pytest.mark.parametrize("path", REFUSED)
-def test_a_refused_module_is_explained(run, tmp_path, path):
+def test_a_refused_module_is_explained(run, tmp_path, path, place):
     """If the module is built but not loaded, and the kernel loads only signed modules, the message explains that."""
-    module = tmp_path / "root" / "lib" / "modules" / os.uname().release / "updates" / "dkms" / "sched_tick.ko.xz"
+    module = tmp_path / "root" / "lib" / "modules" / os.uname().release / place
     module.parent.mkdir(parents=True)
     module.touch()
     assert "`modprobe sched_tick`" in run("check", root=tmp_path / "root").err
@@ -62,6 +64,10 @@ def test_a_refused_module_is_explained(run, tmp_path, path):
 def test_a_module_that_could_not_be_built_is_explained(run, tmp_path):
     """The message names what is missing, or the log of the build."""
     root, kernel = tmp_path / "root", os.uname().release
+    done = run("check", root=root)
+    assert done.status == 3 and f"install the package kmod-sched-tick-{kernel} or sched-tick-dkms" in done.err, done.err
+    (root / "usr" / "libexec").mkdir(parents=True)
+    (root / "usr" / "libexec" / "sched-tick-dkms").touch()
     done = run("check", root=root)
     assert done.status == 3 and kernel in done.err and f"install linux-headers-{kernel}, or kernel-devel-{kernel}" in done.err
     (root / "lib" / "modules" / kernel / "build" / "include").mkdir(parents=True)

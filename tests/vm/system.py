@@ -118,7 +118,8 @@ def directory(kernel, kind="system"):
     """Return the root of a system with a kernel.
 
     system: for a module that was built elsewhere. building: with DKMS and kernel headers. testing: the same, with
-    autopkgtest. rpm: with dnf and a second kernel. upgrade: an older kernel, and the packages of this one.
+    autopkgtest. rpm: with dnf and a second kernel. upgrade: an older kernel, and the packages of this one. older: an older kernel
+    alone, with tools for UEFI's keys.
     """
     suite, extra = rootfs.SUITES[kernel]
     newest = {"release": rootfs.release(kernel)}
@@ -132,6 +133,8 @@ def directory(kernel, kind="system"):
         names = newest | {"other": newest["release"].replace("-amd64", "-cloud-amd64")}
         return rootfs.make(f"rpm-{kernel}", suite, extra, [*PACKAGES, *DNF[suite], "dkms", "gpg", "rpm"], SETUP % names + RPM % names)
     older = {"release": "$older"}
+    if kind == "older":
+        return rootfs.make(f"older-{kernel}", suite, extra, [*PACKAGES, "efitools", "openssl"], OLDER + SETUP % older)
     return rootfs.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
                       OLDER + SETUP % older + HEADERS % older + UPGRADES % newest)
 
@@ -154,7 +157,7 @@ class System(vm.Machine):
         super().__init__(kernel, mode, None, files)
         self.directory, self.nic, self.disk, self.variables = directory(kernel, kind), nic, disk, variables
         self.release, self.has_loader = rootfs.release(kernel), False
-        if kind == "upgrade":
+        if kind in ("upgrade", "older"):
             self.release = (self.directory / "older-release").read_text(encoding="ascii").strip()
         if disk:
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(rootfs.image(self.directory)),
