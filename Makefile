@@ -38,7 +38,7 @@ need = @packaging/need.sh $(1)
 PICTURE_PACKAGES := fonts-dejavu-core gnuplot-nox pango1.0-tools
 BENCH_PACKAGES := fonts-dejavu-core gnuplot-nox rt-tests
 
-.PHONY: help demo test test-long test-tree check bench bench-here coverage test-here shell pictures module tool deb rpm srpm kmod repo copy-builtin series \
+.PHONY: help demo test test-long test-tree check bench bench-here coverage test-here shell pictures module tool deb rpm srpm kmod akmod repo copy-builtin series \
 	install install-source install-dkms install-tool install-monitoring uninstall clean
 
 help:
@@ -60,6 +60,7 @@ help:
 	@echo 'make deb             build the Debian packages, into dist/'
 	@echo 'make rpm             build the RPM packages, into dist/ (make srpm: the source package alone)'
 	@echo 'make kmod KVER=...   package the module for that kernel as .deb and .rpm, into dist/ (KDIR=..., KEY=... CERT=...: sign it)'
+	@echo 'make akmod           build the source package of akmod-sched-tick for Fedora, into dist/'
 	@echo 'make repo KEY=...    make apt and dnf repositories of the packages in dist/, signed with that key of gpg (REPO=dist/repo)'
 	@echo 'make copy-builtin TREE=... put the module into a kernel tree, in drivers/misc/sched_tick'
 	@echo 'make series TREE=... make patches that add the module to a kernel tree, into dist/series'
@@ -185,7 +186,7 @@ endif
 	rm -rf build/installed
 
 # Packages are built outside this tree. All files get the date of the changelog, so that builds are reproducible.
-deb rpm srpm kmod: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
+deb rpm srpm kmod akmod: export SOURCE_DATE_EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog | head -n 1)" +%s)
 
 deb:
 	$(call need,$(DEB_PACKAGES) $(TOOL_PACKAGES))
@@ -193,11 +194,16 @@ deb:
 
 rpm:
 	$(call need,$(RPM_PACKAGES) $(TOOL_PACKAGES))
-	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -ba
+	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -ba sched-tick
 
 srpm:
 	$(call need,$(RPM_PACKAGES))
-	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -bs
+	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist -bs sched-tick
+
+# Without kmodtool, which only Fedora has, rpmbuild makes the source package alone.
+akmod:
+	$(call need,$(RPM_PACKAGES))
+	@packaging/rpm/build.sh $(VERSION) $(CURDIR)/dist $(if $(shell command -v kmodtool),-ba,-bs) sched-tick-kmod
 
 kmod:
 	$(call need,$(KMOD_PACKAGES))
