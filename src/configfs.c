@@ -11,6 +11,7 @@
  */
 #include <linux/configfs.h>
 #include <linux/err.h>
+#include <linux/init.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -180,7 +181,7 @@ int ticker_configfs_init(struct kobject *parent, unsigned int max_tickers)
 /**
  * ticker_configfs_exit() - undo ticker_configfs_init() when no item is left
  */
-void ticker_configfs_exit(void)
+void __exit ticker_configfs_exit(void)
 {
 	configfs_unregister_subsystem(&ticker_subsys);
 	mutex_destroy(&ticker_subsys.su_mutex);

@@ -119,10 +119,10 @@ static int __init sched_tick_init(void)
 		goto err_default;
 	}
 
-	ticker_subscribe_init(ticker_default);
 	err = ticker_configfs_init(ticker_named_kobj, max_tickers);
 	if (err)
 		goto err_tickers;
+	ticker_subscribe_init(ticker_default);
 	return 0;
 
 err_tickers:

@@ -77,7 +77,8 @@ static int ticker_subscribe_add(const char *name,
  * configfs.
  * Return: 0; -EINVAL if a name or function is missing; -ENOENT if there is no such
  * ticker; -EBUSY if @subscriber is subscribed already, or if the ticks run on
- * several CPUs or on the queue bh.
+ * several CPUs or on the queue bh; -ENODEV if this module is built in and its
+ * initcall has not run yet or has failed.
  */
 int sched_tick_subscribe(const char *ticker,
 			 struct sched_tick_subscriber *subscriber)
@@ -86,6 +87,8 @@ int sched_tick_subscribe(const char *ticker,
 
 	if (!ticker || !subscriber || !subscriber->tick)
 		return -EINVAL;
+	if (!ticker_subscribe_default)
+		return -ENODEV;
 
 	mutex_lock(&ticker_subscribe_lock);
 	err = ticker_subscribe_add(ticker, subscriber);
@@ -120,8 +123,9 @@ EXPORT_SYMBOL_GPL(sched_tick_unsubscribe);
  * ticker_subscribe_init() - prepare for subscribers
  * @ticker: the default ticker
  *
- * Other modules can subscribe only after this module is loaded and before its
- * removal starts.
+ * Until then sched_tick_subscribe() fails: a subscriber that is built in may be
+ * initialized before this module. Other modules can subscribe only after this
+ * module is loaded and before its removal starts.
  */
 void ticker_subscribe_init(struct ticker *ticker)
 {

@@ -270,7 +270,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "ktest: must be run as root\n");
 		return 2;
 	}
-	if (!access("/sys/module/sched_tick", F_OK)) {
+	if (!access("/sys/module/sched_tick", F_OK) && !module_built_in()) {
 		fprintf(stderr, "ktest: sched_tick is loaded; unload it first (rmmod sched_tick)\n");
 		return 2;
 	}

@@ -74,6 +74,7 @@ unsigned int random_seed(void);
 /* Load and unload modules; create and remove tickers. Return 0 or an errno. */
 int module_load(const char *parameters);
 int module_unload(void);
+bool module_built_in(void);	/* then a load sets up the default ticker, and an unload disables it */
 int helper_load(const char *name, const char *parameters);	/* of tests/kernel/modules */
 uint64_t helper_u64(const char *name, const char *parameter);
 int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */

@@ -39,13 +39,47 @@ int module_remove(const char *name)
 	return syscall(SYS_delete_module, name, O_NONBLOCK) ? errno : 0;
 }
 
+bool module_built_in(void)
+{
+	return !access("/sys/module/sched_tick", F_OK) && access("/sys/module/sched_tick/initstate", F_OK);
+}
+
+/* Write the settings that the default ticker has after a load. */
+static int load_built_in(const char *parameters)
+{
+	static const char *const settings[][2] = {
+		{ "enabled", "0" }, { "timer", "hrtimer" }, { "clock", "monotonic" }, { "phase_ms", "-1" },
+		{ "cpus", "any" }, { "queue", "highpri" }, { "notify", "0" }, { "stall_ms", "0" }, { "reset", "1" },
+	};
+	char path[PATH_MAX], period[32] = "1000";
+	const char *given = strstr(parameters, "period_ms=");
+	int err;
+
+	if (strstr(parameters, "max_tickers=") || strstr(parameters, "gid=") || strstr(parameters, "max_rate="))
+		return ENOTSUP;
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		snprintf(path, sizeof(path), KTEST_ROOT "/%s", settings[i][0]);
+		err = file_write(path, settings[i][1]);
+		if (err)
+			return err;
+	}
+	if (given)
+		sscanf(given, "period_ms=%31[0-9]", period);
+	return file_write(KTEST_ROOT "/period_ms", period) ?:
+		file_write(KTEST_ROOT "/enabled", strstr(parameters, "enabled=0") ? "0" : "1");
+}
+
 int module_load(const char *parameters)
 {
+	if (module_built_in())
+		return load_built_in(parameters);
 	return module_insert(getenv("SCHED_TICK_KO") ?: "sched_tick.ko", parameters);
 }
 
 int module_unload(void)
 {
+	if (module_built_in())
+		return file_write(KTEST_ROOT "/enabled", "0");
 	return module_remove("sched_tick");
 }
 
