@@ -22,6 +22,9 @@
 /* A recording is saved within this time after the report of its stall: several are saved one after the other. */
 #define SAVE_US_MAX	(UINT64_C(600) * USEC_PER_SEC)
 
+/* A line gets its time at most this long after the end of the stall: the journal reads the kernel log when it gets a CPU. */
+#define LOG_US_MAX	(UINT64_C(10) * USEC_PER_SEC)
+
 static struct stall *append(struct stalls *stalls, const struct stall *stall)
 {
 	/* The size is a power of two. */
@@ -110,10 +113,18 @@ static char *copy_stack(const char *stack)
 	return copy;
 }
 
+/* Whether a line is of the time of a stall. */
+static bool is_during(const struct stall *logged, const struct stall *record)
+{
+	return logged->time_us >= record->time_us &&
+	       logged->time_us - record->time_us < record->overdue_ns / NSEC_PER_USEC + LOG_US_MAX;
+}
+
 static int add_record(struct stalls *stalls, const char *name, char *text)
 {
 	uint64_t deadline_ns;
 	struct stall record;
+	int status;
 
 	if (!stall_parse_record(text, &record, &deadline_ns)) {
 		warnx("%s: unknown format of last_stall: is the module older than sched-tick?", name);
@@ -121,16 +132,19 @@ static int add_record(struct stalls *stalls, const char *name, char *text)
 	}
 	record.this_boot = true;
 	record.stack = copy_stack(record.stack);
+	status = find_time_us(name, deadline_ns, &record.time_us);
 	for (size_t i = stalls->count; i-- > 0;) {
 		struct stall *logged = &stalls->list[i];
 
-		if (!logged->this_boot || !stall_is_same(logged, &record))
+		if (!logged->this_boot ||
+		    !(stall_is_same(logged, &record) || (stall_is_similar(logged, &record) && is_during(logged, &record))))
 			continue;
 		logged->overdue_ns = record.overdue_ns;
 		logged->stack = record.stack;
-		return STATUS_DONE;
+		return status;
 	}
-	return find_time_us(name, deadline_ns, &append(stalls, &record)->time_us);
+	append(stalls, &record);
+	return status;
 }
 
 /* Read last_stall from a file. Returns false if it is empty. */

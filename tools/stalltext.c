@@ -239,14 +239,15 @@ bool stall_parse_record(char *text, struct stall *stall, uint64_t *deadline_ns)
 	return true;
 }
 
-/*
- * The record has the final lateness, so that of the log may be lower. Once the module of the function is unloaded, the
- * record has the function no more.
- */
-bool stall_is_same(const struct stall *logged, const struct stall *record)
+/* The record has the final lateness, so that of the log may be lower. */
+bool stall_is_similar(const struct stall *logged, const struct stall *record)
 {
 	return !strcmp(logged->ticker, record->ticker) && logged->cpu == record->cpu && logged->pid == record->pid &&
 	       logged->overdue_ns <= record->overdue_ns && !strcmp(logged->context, record->context) &&
-	       !strcmp(logged->comm, record->comm) &&
-	       (!*record->function || !strcmp(logged->function, record->function));
+	       !strcmp(logged->comm, record->comm);
+}
+
+bool stall_is_same(const struct stall *logged, const struct stall *record)
+{
+	return stall_is_similar(logged, record) && (!*record->function || !strcmp(logged->function, record->function));
 }

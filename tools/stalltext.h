@@ -61,7 +61,12 @@ enum stall_line stall_parse_line(const char *line, struct stall *stall, uint64_t
  */
 bool stall_parse_record(char *text, struct stall *stall, uint64_t *deadline_ns);
 
-/* Whether a line of the log and a record of this ticker are of one stall, as far as their fields show. */
+/*
+ * Whether a line of the log and a record of this ticker are of one stall, as far as their fields show. The kernel finds the
+ * function of a record when the record is read: once its module is unloaded there is none, or another one has its address.
+ * stall_is_similar() does not compare the function.
+ */
+bool stall_is_similar(const struct stall *logged, const struct stall *record);
 bool stall_is_same(const struct stall *logged, const struct stall *record);
 
 /* A verb phrase in the words of the kernel; "" if it is not known. */

@@ -270,6 +270,18 @@ def test_last_stall_of_a_logged_stall(stalls, tree):
 
 
 @ROOT
+@pytest.mark.parametrize("deadline,listed", [(0.4, 1), (-1.5, 1), (1.1, 2), (-12, 2)])
+def test_last_stall_with_another_function(stalls, tree, deadline, listed):
+    """If its module is unloaded, and another function has the address, last_stall has that function. At the time of the line it is the
+    same stall, and the line has the right function; at another time it is another stall."""
+    put_journal(tree, entry(LINES[0], 1))
+    put(sysfs(tree), clock="monotonic boottime [realtime]")
+    put_record(tree, stalllines.LINES[LINES[0]], deadline=int((START + deadline) * 10**9), overdue_ms=1999, function="g+0x1/0x2 [other]")
+    functions = [stall["function"] for stall in found(stalls("-J"))]
+    assert len(functions) == listed and stalllines.HOG in functions and ("g+0x1/0x2 [other]" in functions) == (listed == 2)
+
+
+@ROOT
 @pytest.mark.parametrize("field", ["cpu", "context", "comm", "pid", "function", "overdue_ms"])
 def test_last_stall_that_is_not_in_the_log(stalls, tree, field):
     """last_stall that differs from each line is listed, at its deadline, with an unknown how."""
