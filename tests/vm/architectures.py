@@ -8,7 +8,7 @@ class Architecture(typing.NamedTuple):
     """An architecture. The defaults are those of most."""
     arch: str               # of the kernel's build
     compiler: str           # the cross compiler's prefix
-    packages: tuple         # that compiler and its C library
+    packages: tuple         # that compiler, its C library, and what else the build needs
     flavour: str            # end of the kernel's release
     qemu: tuple             # emulator and machine
     console: str = "ttyS0"  # device of the console, in the guest
@@ -37,9 +37,9 @@ ARCHITECTURES = {
     "armhf": Architecture(
         "arm", "arm-linux-gnueabihf-", ("gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"), "armmp-lpae",
         ("qemu-system-arm", "-M", "virt", "-cpu", "cortex-a15"), "ttyAMA0", "ttyS0", ON_PCI),
-    # Debian 12 has no riscv64.
+    # Debian 12 has no riscv64. W=1 runs kernel-doc of 6.12, which needs modules of perl.
     "riscv64": Architecture(
-        "riscv", "riscv64-linux-gnu-", ("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross"), "riscv64",
+        "riscv", "riscv64-linux-gnu-", ("gcc-riscv64-linux-gnu", "libc6-dev-riscv64-cross", "perl"), "riscv64",
         ("qemu-system-riscv64", "-M", "virt", "-cpu", "rv64"), channels=ON_PCI, kernel="6.12"),
     # Pages of 64 KiB. QEMU's emulation lacks the mitigations that the machine has by default.
     "ppc64el": Architecture(
