@@ -139,16 +139,14 @@ hog
 saves 1
 sched-tick record list -rno name > /kept
 sync
-# A save waits for the end of /proc/schedstat, which is a pipe that nobody writes to.
-drop_in=/run/systemd/system/sched-tick-record-save@.service.d
-mkdir -p "$drop_in"
-printf '[Service]\nProtectProc=default\n' > "$drop_in/cut.conf"
-systemctl daemon-reload
+# A save waits for the end of the trace, which is a pipe that nobody writes to.
 mkfifo /run/pipe
-mount --bind /run/pipe /proc/schedstat
+sleep 1000 > /run/pipe &
+mount --bind /run/pipe $instance/trace
 hog
-until ls $saved/.new-*/softirqs > /dev/null 2>&1; do sleep 0.2; done
-echo b > /proc/sysrq-trigger
+i=0
+until ls $saved/.new-*/trace > /dev/null 2>&1 || [ $((i += 1)) -gt 300 ]; do sleep 0.2; done
+ls $saved/.new-*/trace && sync && echo b > /proc/sysrq-trigger
 """
 
 AFTER_CUT = """
