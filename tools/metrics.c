@@ -10,6 +10,7 @@
 #include "metrics.h"
 
 #include <err.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +141,7 @@ struct ticker_detail {
 	struct ticker *cpus;
 	size_t cpus_count;
 	bool has_cpus;				/* also if @cpus has been skipped */
-	bool has_stall_ms;			/* false for an old module */
+	bool has_stall_ms;			/* false for an old module, or a ticker that was removed */
 	uint64_t stall_ms;
 };
 
@@ -267,21 +268,26 @@ void metrics_print(FILE *out, const void *data)
 	print_seconds(out, elapsed_ns(&metrics->begin));
 }
 
-static void read_stall_threshold(const char *name, struct ticker_detail *detail)
+static int read_stall_threshold(const char *name, struct ticker_detail *detail)
 {
 	char stall[16];
 
 	detail->has_stall_ms = setting_try_read(name, SETTING_STALL, stall, sizeof(stall));
 	if (detail->has_stall_ms)
 		detail->stall_ms = strtoull(stall, NULL, 10);
+	else if (errno != ENOENT && errno != ENODEV)
+		return ticker_report(name, "stall_ms", errno);
+	return STATUS_DONE;
 }
 
 static int read_cpus(const char *name, struct ticker_detail *detail, size_t *left, size_t *skipped)
 {
-	size_t count = ticker_count_cpus(name);
-	int status;
+	size_t count;
+	int status = ticker_count_cpus(name, &count);
 
 	detail->has_cpus = count;
+	if (status)
+		return status;
 	if (count > *left) {
 		*skipped += count;
 		return STATUS_DONE;
@@ -306,7 +312,8 @@ int metrics_read(struct metrics *metrics)
 		const char *name = metrics->tickers[i].name;
 
 		status = read_cpus(name, &metrics->details[i], &left, &metrics->skipped_cpus);
-		read_stall_threshold(name, &metrics->details[i]);
+		if (!status)
+			status = read_stall_threshold(name, &metrics->details[i]);
 		/* A ticker that was removed meanwhile. */
 		if (status == STATUS_MISSING)
 			status = STATUS_DONE;

@@ -54,12 +54,23 @@ const char *ticker_path(const char *name, const char *file)
 	return path;
 }
 
+/* Any other error, such as ENOMEM, does not say that the file is missing. */
+static bool is_missing(int error)
+{
+	return error == ENOENT || error == ENOTDIR;
+}
+
+static bool file_exists(const char *path)
+{
+	return !access(path, F_OK) || !is_missing(errno);
+}
+
 static bool path_exists(const char *path)
 {
 	char full[PATH_MAX];
 
 	snprintf(full, sizeof(full), "%s%s", root(), path);
-	return !access(full, F_OK);
+	return file_exists(full);
 }
 
 bool read_first_line(const char *path, char *line, size_t size)
@@ -213,7 +224,7 @@ int ticker_write(const char *name, const char *file, const char *text)
 
 bool ticker_exists(const char *name)
 {
-	return !access(ticker_path(name, "stat"), F_OK);
+	return file_exists(ticker_path(name, "stat"));
 }
 
 static const char *configfs_path(const char *name)
@@ -292,6 +303,13 @@ static int compare_numbers(const struct dirent **a, const struct dirent **b)
 	return (cpus[0] > cpus[1]) - (cpus[0] < cpus[1]);
 }
 
+static void free_entries(struct dirent **entries, int found)
+{
+	for (int i = 0; i < found; i++)
+		free(entries[i]);
+	free(entries);
+}
+
 /* Append a ticker to the list. That it was removed is an error only if the user named it. */
 static int append(const char *name, bool named, struct ticker *list, size_t *count)
 {
@@ -322,6 +340,8 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 	if (!wanted) {
 		snprintf(tickers, sizeof(tickers), "%s" SYSFS "/tickers", root());
 		found = scandir(tickers, &entries, is_ticker, compare_names);
+		if (found < 0 && !is_missing(errno))
+			return ticker_report(TICKER_DEFAULT, "tickers", errno);
 		if (found < 0)
 			found = 0;
 	}
@@ -337,9 +357,8 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 	for (int i = 0; i < found; i++) {
 		if (!status)
 			status = append(entries[i]->d_name, false, *list, count);
-		free(entries[i]);
 	}
-	free(entries);
+	free_entries(entries, found);
 	if (status) {
 		free(*list);
 		*list = NULL;
@@ -348,29 +367,33 @@ int ticker_list(char *const *names, struct ticker **list, size_t *count)
 	return status;
 }
 
-size_t ticker_count_cpus(const char *name)
+/* Find the files of a ticker's CPUs. Without the directory, the ticker has always been on any CPU. */
+static int scan_cpus(const char *name, struct dirent ***entries, int *found)
 {
-	DIR *directory = opendir(ticker_path(name, "percpu"));
-	const struct dirent *entry;
-	size_t count = 0;
+	*entries = NULL;
+	*found = scandir(ticker_path(name, "percpu"), entries, is_number, compare_numbers);
+	if (*found >= 0)
+		return STATUS_DONE;
+	*found = 0;
+	return is_missing(errno) ? STATUS_DONE : ticker_report(name, "percpu", errno);
+}
 
-	while (directory && (entry = readdir(directory)))
-		count += is_number(entry);
-	if (directory)
-		closedir(directory);
-	return count;
+int ticker_count_cpus(const char *name, size_t *count)
+{
+	struct dirent **entries;
+	int found, status = scan_cpus(name, &entries, &found);
+
+	*count = found;
+	free_entries(entries, found);
+	return status;
 }
 
 int ticker_list_cpus(const char *name, struct ticker **list, size_t *count)
 {
-	struct dirent **entries = NULL;
-	int found = scandir(ticker_path(name, "percpu"), &entries, is_number, compare_numbers);
-	int status = STATUS_DONE;
+	struct dirent **entries;
+	int found, status = scan_cpus(name, &entries, &found);
 
 	*count = 0;
-	/* Without the directory, the ticker has always been on any CPU. */
-	if (found < 0)
-		found = 0;
 	*list = calloc(found + 1, sizeof(**list));
 	if (!*list)
 		err(STATUS_FAILED, "memory");
@@ -383,9 +406,8 @@ int ticker_list_cpus(const char *name, struct ticker **list, size_t *count)
 		snprintf((*list)[*count].name, sizeof((*list)[*count].name), "%.32s", entries[i]->d_name);
 		if (!status)
 			++*count;
-		free(entries[i]);
 	}
-	free(entries);
+	free_entries(entries, found);
 	return status;
 }
 

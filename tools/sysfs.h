@@ -62,8 +62,8 @@ int ticker_stat(const char *name, struct ticker *ticker);
  */
 int ticker_list(char *const *names, struct ticker **list, size_t *count);
 
-/* The number of CPUs that a ticker has run on; 0 if it has always been on any CPU. */
-size_t ticker_count_cpus(const char *name);
+/* Count the CPUs that a ticker has run on: 0 if it has always been on any CPU. */
+int ticker_count_cpus(const char *name, size_t *count);
 
 /*
  * Read the counts of each CPU that a ticker has run on, in the order of their

@@ -276,8 +276,10 @@ static void try_export(void)
 		refused += status != 0;
 		survived += !status;
 		if (stat(EXPORTED, &after) || lines_of(EXPORTED) != lines ||
-		    (status && before.st_ino != after.st_ino) || (!status && before.st_ino == after.st_ino))
+		    (status && before.st_ino != after.st_ino) || (!status && before.st_ino == after.st_ino)) {
+			note("export: failure %u, status 0x%x, %u lines", nth, status, lines_of(EXPORTED));
 			torn++;
+		}
 	}
 	check(refused && lines > 50, "export: %u failures injected, one in %u, %u refused, %u survived",
 	      refused + survived, step, refused, survived);

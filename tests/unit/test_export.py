@@ -120,6 +120,21 @@ def test_a_setting_that_an_old_module_lacks(run, tree):
     assert done.status == 0 and not done.err and "stall_threshold" not in done.out
 
 
+@pytest.mark.parametrize("name", ["stall_ms", "tickers", "tickers/backup/percpu"])
+def test_what_cannot_be_read_is_an_error(run, tree, tmp_path, name):
+    """If a file is there and cannot be read, no metrics are written. Series would be missing from them."""
+    path = sysfs(tree) / name
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+    path.symlink_to(path)
+    done = run("export", "--file", tmp_path / "x.prom")
+    ticker, _, file = name.removeprefix("tickers/").rpartition("/")
+    assert done == (1, "", f"sched-tick: {ticker or 'default'}: {file}: Too many levels of symbolic links\n")
+    assert not (tmp_path / "x.prom").exists()
+
+
 def test_causes(run, tree):
     """Tickers with CPUs have the time that each cause took, in seconds; other tickers, and those of an old module, have no such series."""
     put(sysfs(tree), late_ns=(1, 2, 3, 4))
