@@ -45,6 +45,8 @@ void ticker_call_subscribers(struct ticker *ticker,
 
 		subscriber->tick(subscriber, info);
 
+		/* No stall is blamed on it from here on. */
+		WRITE_ONCE(ticker->caller, NULL);
 		/*
 		 * The subscriber may be freed from here on. Pairs with
 		 * ticker_remove_subscriber().
@@ -55,7 +57,6 @@ void ticker_call_subscribers(struct ticker *ticker,
 		wake_up_var(&ticker->called);
 		spin_lock(&ticker->lock);
 	}
-	WRITE_ONCE(ticker->caller, NULL);
 	list_del(&cursor);
 	list_del(&end);
 	spin_unlock(&ticker->lock);
