@@ -15,8 +15,8 @@
 #include "attrs.h"
 #include "compat.h"
 #include "cpus.h"
+#include "record.h"
 #include "shares.h"
-#include "stall.h"
 #include "ticker.h"
 
 /**
@@ -246,7 +246,7 @@ static struct attribute *ticker_attrs[] = {
 	&TICKER_RW(notify, int, bool, 0, 1).attr,
 	&TICKER_RW(stall_ms, int, number, 0, INT_MAX).attr,
 	&TICKER_RO("stalls", counts.stalls, u64).attr,
-	&TICKER_TEXT("last_stall", 0400, ticker_stall_show, NULL).attr,
+	&TICKER_TEXT("last_stall", 0400, ticker_record_show, NULL).attr,
 	&TICKER_WO("reset", one, ticker_reset_lateness).attr,
 	NULL
 };

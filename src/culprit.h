@@ -39,7 +39,8 @@ enum ticker_cause {
 
 /**
  * struct ticker_culprit - who holds a CPU
- * @function: address in the function; 0: unknown, TICKER_IN_USER: no kernel function
+ * @function: address in the function; 0: unknown, TICKER_IN_USER: no kernel function,
+ *	TICKER_FREED
  * @pid: its pid in the initial namespace; 0 if unknown
  * @comm: its name, any bytes; "" if unknown
  * @cpu: the CPU
@@ -56,6 +57,9 @@ struct ticker_culprit {
 };
 
 #define TICKER_IN_USER	1UL
+
+/* In place of an address whose code has been freed. It has no symbol. */
+#define TICKER_FREED	2UL
 
 /**
  * struct ticker_stall - record of a stall; under the lock of its share

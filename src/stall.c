@@ -12,8 +12,6 @@
  */
 #include <linux/kernel.h>
 #include <linux/smp.h>
-#include <linux/string.h>
-#include <linux/sysfs.h>
 
 #include "culprit.h"
 #include "event.h"
@@ -285,47 +283,4 @@ void ticker_cpu_check_next(struct ticker_cpu *share)
 	raw_spin_unlock_irqrestore(&share->lock, flags);
 	if (stall)
 		ticker_event_stall(ticker, &info, &culprit);
-}
-
-/**
- * ticker_stall_show() - print the record of a ticker's last stall
- * @ticker: the ticker
- * @buf: a page
- *
- * Context: process context.
- * Return: the number of bytes; 0 if there was no stall.
- */
-ssize_t ticker_stall_show(struct ticker *ticker, char *buf)
-{
-	struct ticker_cpu *share = READ_ONCE(ticker->event->stalled);
-	char comm[TICKER_COMM_LEN], symbol[TICKER_SYMBOL_LEN];
-	const struct ticker_culprit *culprit;
-	struct ticker_stall stall;
-	const char *function;
-	unsigned int i;
-	int at;
-
-	if (!share)
-		return 0;
-	raw_spin_lock_irq(&share->lock);
-	stall = share->stall;
-	raw_spin_unlock_irq(&share->lock);
-
-	culprit = &stall.culprit;
-	function = ticker_culprit_format_symbol(symbol, culprit->function,
-						false);
-	at = sysfs_emit(buf, "ticker %s\ncpu %d\ndeadline %llu\noverdue_ns %llu\n"
-			"context %s\ncomm %s\npid %d\nfunction %s\n",
-			ticker->name, culprit->cpu, stall.deadline_ns,
-			stall.overdue_ns, ticker_context_names[culprit->context],
-			ticker_culprit_format_comm(comm, culprit->comm),
-			culprit->pid, function);
-	if (*stall.stack)
-		at += sysfs_emit_at(buf, at, "%s\n", function);
-	for (i = 0; i < ARRAY_SIZE(stall.stack) && stall.stack[i]; i++)
-		at += sysfs_emit_at(buf, at, "%s\n",
-				    ticker_culprit_format_symbol(symbol,
-								 stall.stack[i],
-								 true));
-	return at;
 }

@@ -15,7 +15,6 @@ void ticker_cpu_record_stall(struct ticker_cpu *share, u64 deadline_ns,
 			     u64 late_ns);
 void ticker_cpu_watch(struct ticker_cpu *share, u64 timer_late_ns);
 void ticker_cpu_check_next(struct ticker_cpu *share);
-ssize_t ticker_stall_show(struct ticker *ticker, char *buf);
 
 static inline u64 ticker_stall_ns(const struct ticker *ticker)
 {

@@ -15,6 +15,7 @@
 #include "event.h"
 #include "hotplug.h"
 #include "place.h"
+#include "record.h"
 #include "shares.h"
 #include "ticker.h"
 #include "ticker_cpu.h"
@@ -74,6 +75,7 @@ void ticker_release(struct kobject *kobj)
 
 	ticker->dying = true;
 	ticker_event_cancel(ticker);
+	ticker_record_remove(ticker);
 	mutex_destroy(&ticker->control);
 	ticker_free(ticker);
 	kref_put(&ticker_live, ticker_complete_release);
@@ -130,6 +132,7 @@ struct ticker *ticker_create(const char *name, const char *dirname,
 	kref_get(&ticker_live);
 	ticker_kobject_init(&ticker->kobj, ticker_ktype);
 	ticker->kobj.kset = ticker_kset;
+	ticker_record_add(ticker);
 
 	/* Before the files exist, because a write may choose CPUs at once. */
 	err = ticker_add_hotplug(ticker);
@@ -246,9 +249,12 @@ int ticker_init(const struct kobj_type *ktype)
 	err = ticker_event_init();
 	if (err)
 		goto err_cpu;
-	err = ticker_hotplug_init();
+	err = ticker_record_init();
 	if (err)
 		goto err_event;
+	err = ticker_hotplug_init();
+	if (err)
+		goto err_record;
 
 	ticker_kset = ticker_kset_create();
 	if (!ticker_kset) {
@@ -261,6 +267,8 @@ err_kset:
 	/* The kset exists if only its name could not be allocated. */
 	ticker_wait_released();
 	ticker_hotplug_exit();
+err_record:
+	ticker_record_exit();
 err_event:
 	ticker_event_exit();
 err_cpu:
@@ -280,6 +288,7 @@ void ticker_exit(void)
 	ticker_wait_released();
 
 	ticker_hotplug_exit();
+	ticker_record_exit();
 	ticker_event_exit();
 	ticker_cpu_exit();
 	ticker_place_exit();

@@ -145,6 +145,7 @@ struct ticker_snapshot {
  * @callback: the last callback that it called; valid if @caller is set
  * @event: state of its reports to userspace
  * @cpuhp_node: link to CPU hotplug
+ * @record_node: link to all tickers; see record.c
  * @cpu_list: the CPUs of TICKER_CPUS_LIST, a cpumask; changed like @config
  */
 struct ticker {
@@ -174,6 +175,7 @@ struct ticker {
 
 	struct ticker_event *event;
 	struct hlist_node cpuhp_node;
+	struct list_head record_node;
 	unsigned long cpu_list[];
 };
 

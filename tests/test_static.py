@@ -63,9 +63,18 @@ def test_coccinelle():
     assert not found, "\n".join(found)
 
 
-def test_cppcheck():
+# A macro of the kernel that is a loop, as cppcheck reads it without the kernel's headers.
+LOOP = """<?xml version="1.0"?>
+<def format="2">
+  <define name="list_for_each_entry(pos, head, member)" value="for (pos = (void *)(head)->next; pos != (void *)(head); )"/>
+</def>
+"""
+
+
+def test_cppcheck(tmp_path):
     """cppcheck reports nothing. Without the kernel's headers it cannot expand the macros of attrs.c."""
-    done = run("cppcheck", "-q", "--enable=warning,performance,portability", "--error-exitcode=1",
+    (tmp_path / "kernel.cfg").write_text(LOOP, encoding="ascii")
+    done = run("cppcheck", "-q", "--enable=warning,performance,portability", "--error-exitcode=1", f"--library={tmp_path}/kernel.cfg",
                "--suppress=preprocessorErrorDirective:*/attrs.c", TOP / "src", TOP / "tools")
     assert done.returncode == 0 and not done.stdout, done.stdout
 

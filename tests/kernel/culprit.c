@@ -540,6 +540,79 @@ const struct ktest test_culprit_blocked = {
 	"culprit_blocked", run_culprit_blocked, .timeout_s = 120, .needs_vm = true
 };
 
+/* Whether the record has a symbol of tick_hog. */
+static bool names_hog(const struct record *record)
+{
+	for (unsigned int i = 0; i < record->depth; i++)
+		if (strstr(record->stack[i], "[tick_hog]"))
+			return true;
+	return strstr(record->function, "[tick_hog]");
+}
+
+static void reload_hog(void)
+{
+	char address[32] = "?";
+
+	require(!module_remove("tick_hog") && !helper_load("tick_hog", ""), "tick_hog is unloaded and loaded");
+	file_read("/sys/module/tick_hog/sections/.text", address, sizeof(address));
+	note("tick_hog is at %s", address);
+}
+
+/* Unload tick_hog and load it in a way that causes a stall in a function that is freed; return the log's record of the stall. */
+static bool stall_in_init(struct record *record)
+{
+	char parameter[32];
+	struct seen seen;
+	int log;
+
+	snprintf(parameter, sizeof(parameter), "init_ms=%d", hold_ms());
+	for (int try = 0; try < 10; try++) {
+		require(!module_remove("tick_hog"), "tick_hog unloads");
+		sleep_ns(NSEC_PER_SEC);
+		log = log_open();
+		require(!helper_load("tick_hog", parameter), "tick_hog loads with %s", parameter);
+		sleep_ns(200 * NSEC_PER_MSEC);
+		read_log(log, &seen);
+		close(log);
+		*record = seen.stall;
+		if (!strcmp(seen.order, "bse") && begins(seen.stall.function, "hog_init+0x"))
+			return true;
+		if (in_virtual_time())
+			return false;
+	}
+	return false;
+}
+
+/* Code of a module is freed, and other code comes to its addresses. */
+static void run_culprit_freed(void)
+{
+	static const struct hold what = { "code of a module", HOG_TASK, false, "task", "tick_hog", "hog_run+0x" };
+	struct record logged, record;
+
+	begin_culprit("all");
+	/* From its second load on it has the same addresses each time. */
+	reload_hog();
+	check_hold(&what, false);
+	read_record(&record);
+	require(begins(record.function, "hog_run+0x"), "the function is that of the loaded module: %s", record.function);
+	reload_hog();
+	read_record(&record);
+	check(!strcmp(record.function, "?") && record.pid && !strcmp(record.comm, "tick_hog"),
+	      "the function of a module that was unloaded is ?, and its task is known: %s[%d] in %s", record.comm, record.pid,
+	      record.function);
+	check(!names_hog(&record), "no symbol of the module that was unloaded is in the stack");
+	if (STACK_MIN > 1)
+		check(is_in_stack(&record, "kthread+0x"), "the other symbols of the stack are known");
+
+	check(stall_in_init(&logged), "the log names the init function: %s", logged.function);
+	read_record(&record);
+	check(!strcmp(record.function, "?") && record.pid == logged.pid && !names_hog(&record),
+	      "an init function, which has been freed, is ?: %s", record.function);
+	ticker_set("enabled", "0");
+}
+
+const struct ktest test_culprit_freed = { "culprit_freed", run_culprit_freed, .timeout_s = 120, .needs_vm = true };
+
 static void set_comm(const char *comm)
 {
 	char text[64] = "";

@@ -190,6 +190,7 @@ MUTANTS = {
     "timer_arms_no_watchdog": ("stall.c", "\t\t\tticker_start_hrtimer(&share->watchdog, due_ns);\n", "\t\t\t;\n", "stalls", "", "fail"),
     "blames_the_wrong_task": ("culprit.c", "\tculprit->pid = task_pid_nr(task);\n", "\tculprit->pid = 1;\n", "culprit_traced", "", "fail"),
     "prints_addresses": ("culprit.c", "\treturn address && !isdigit(*text) ? text : \"?\";\n", "\treturn text;\n", "culprit_blocked", "", "fail"),
+    "keeps_freed_code": ("record.c", "\t\t*address = TICKER_FREED;\n", "\t\t;\n", "culprit_freed", "", "fail"),
     "charges_no_late_timer": ("lateness.c", "\t\tirq_ns += timer_late_ns - steal_ns;\n", "\t\t;\n", "late_ns", "", "fail"),
     "repeats_events": ("event.c", "\t\t\tlast_reported->enabled = now->enabled;\n", "\t\t\t;\n", "events", "", "fail"),
     "accepts_any_name": ("configfs.c", " ||\n\t    strspn(name, TICKER_NAME_CHARS) != length", "", "names", "", "fail"),

@@ -5,6 +5,7 @@
  * CLOCK_MONOTONIC. As a parameter at load, ms must come last.
  *
  * When many is set, a thread on each CPU occupies it that many times, for a few ms.
+ * With init_ms the module's init function occupies the CPU that it runs on.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -89,8 +90,11 @@ module_param(free_ns, ullong, 0444);
 
 static DECLARE_COMPLETION(hog_done);
 
+static unsigned int init_ms;
+module_param(init_ms, uint, 0444);
+
 /* Inline, so that an interrupt finds the function that holds the CPU. */
-static __always_inline void hog_spin(bool interruptible)
+static __always_inline void hog_spin(bool interruptible, unsigned int length_ms)
 {
 	unsigned long end_jiffies;
 
@@ -101,10 +105,10 @@ static __always_inline void hog_spin(bool interruptible)
 	 * retpoline ends there and does not contain the function. So the clock is read
 	 * only at the end.
 	 */
-	end_jiffies = jiffies + msecs_to_jiffies(ms);
+	end_jiffies = jiffies + msecs_to_jiffies(length_ms);
 	while (interruptible && time_before(jiffies, end_jiffies - 1))
 		cpu_relax();
-	while (ktime_get_ns() - begin_ns < ms * (u64)NSEC_PER_MSEC)
+	while (ktime_get_ns() - begin_ns < length_ms * (u64)NSEC_PER_MSEC)
 		cpu_relax();
 	/* Before end_ns, because printing takes time, too. */
 	pr_info("end\n");
@@ -120,7 +124,7 @@ static noinline int hog_run(void *unused)
 	preempt_disable();
 	if (irqs_off)
 		local_irq_save(flags);
-	hog_spin(!irqs_off);
+	hog_spin(!irqs_off, ms);
 	if (irqs_off)
 		local_irq_restore(flags);
 	/* The delayed interrupts come here, not at the start of the next function. */
@@ -136,7 +140,7 @@ static noinline int hog_fifo_fn(void *unused)
 {
 	sched_set_fifo(current);
 	pr_info("begin\n");
-	hog_spin(true);
+	hog_spin(true, ms);
 	complete(&hog_done);
 	return 0;
 }
@@ -155,7 +159,7 @@ static DECLARE_WORK(hog_work, hog_work_fn);
 static noinline void hog_tasklet_fn(struct tasklet_struct *tasklet)
 {
 	pr_info("begin\n");
-	hog_spin(true);
+	hog_spin(true, ms);
 	complete(&hog_done);
 }
 
@@ -169,13 +173,13 @@ static void hog_schedule_tasklet(void *unused)
 static noinline void hog_ipi_fn(void *unused)
 {
 	pr_info("begin\n");
-	hog_spin(false);
+	hog_spin(false, ms);
 	complete(&hog_done);
 }
 
 static noinline void hog_irq_work_fn(struct irq_work *work)
 {
-	hog_spin(false);
+	hog_spin(false, ms);
 	complete(&hog_done);
 }
 
@@ -334,6 +338,25 @@ static int many_set(const char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops many_ops = { .set = many_set, .get = param_get_uint };
 module_param_cb(many, &many_ops, &many, 0644);
+
+/* Code that is freed when the module has been loaded. */
+static int __init hog_init(void)
+{
+	if (!init_ms)
+		return 0;
+	pr_info("begin\n");
+	preempt_disable();
+	hog_spin(true, init_ms);
+	preempt_enable();
+	return 0;
+}
+
+static void __exit hog_exit(void)
+{
+}
+
+module_init(hog_init);
+module_exit(hog_exit);
 
 MODULE_DESCRIPTION("Occupies a CPU for a while, to test how sched_tick reports it");
 MODULE_AUTHOR("The sched_tick developers");
