@@ -558,7 +558,10 @@ static void reload_hog(void)
 	note("tick_hog is at %s", address);
 }
 
-/* Unload tick_hog and load it in a way that causes a stall in a function that is freed; return the log's record of the stall. */
+/*
+ * Unload tick_hog and load it in a way that causes a stall in a function that is freed. Set the log's record of the stall. The
+ * ticker is disabled afterwards, so that no stall of a busy host replaces last_stall.
+ */
 static bool stall_in_init(struct record *record)
 {
 	char parameter[32];
@@ -568,10 +571,12 @@ static bool stall_in_init(struct record *record)
 	snprintf(parameter, sizeof(parameter), "init_ms=%d", hold_ms());
 	for (int try = 0; try < 10; try++) {
 		require(!module_remove("tick_hog"), "tick_hog unloads");
+		ticker_set("enabled", "1");
 		sleep_ns(NSEC_PER_SEC);
 		log = log_open();
 		require(!helper_load("tick_hog", parameter), "tick_hog loads with %s", parameter);
 		sleep_ns(200 * NSEC_PER_MSEC);
+		ticker_set("enabled", "0");
 		read_log(log, &seen);
 		close(log);
 		*record = seen.stall;
@@ -593,6 +598,7 @@ static void run_culprit_freed(void)
 	/* From its second load on it has the same addresses each time. */
 	reload_hog();
 	check_hold(&what, false);
+	ticker_set("enabled", "0");
 	read_record(&record);
 	require(begins(record.function, "hog_run+0x"), "the function is that of the loaded module: %s", record.function);
 	reload_hog();
@@ -608,7 +614,6 @@ static void run_culprit_freed(void)
 	read_record(&record);
 	check(!strcmp(record.function, "?") && record.pid == logged.pid && !names_hog(&record),
 	      "an init function, which has been freed, is ?: %s", record.function);
-	ticker_set("enabled", "0");
 }
 
 const struct ktest test_culprit_freed = { "culprit_freed", run_culprit_freed, .timeout_s = 120, .needs_vm = true };
