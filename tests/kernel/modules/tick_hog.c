@@ -106,10 +106,11 @@ static __always_inline void hog_spin(bool interruptible, unsigned int length_ms)
 	 * only at the end.
 	 */
 	end_jiffies = jiffies + msecs_to_jiffies(length_ms);
+	/* No cpu_relax(): at each such instruction QEMU leaves the emulated code, which makes a busy loop in virtual time slow. */
 	while (interruptible && time_before(jiffies, end_jiffies - 1))
-		cpu_relax();
+		barrier();
 	while (ktime_get_ns() - begin_ns < length_ms * (u64)NSEC_PER_MSEC)
-		cpu_relax();
+		barrier();
 	/* Before end_ns, because printing takes time, too. */
 	pr_info("end\n");
 	end_ns = ktime_get_ns();
