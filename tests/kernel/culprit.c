@@ -23,13 +23,31 @@
 #define STALL_MS	100
 #define HOLD_MS		500
 #define STACK_MAX	17
-/* On riscv64 a stack that is saved in an interrupt ends before what was interrupted, and a report takes more instructions. */
-#ifdef __riscv
+/*
+ * On riscv64 a stack that is saved in an interrupt ends before what was interrupted. On
+ * powerpc it lacks the function that was interrupted, where the record's stack begins.
+ */
+#if defined(__riscv) || defined(__powerpc__)
 #define STACK_MIN	0
-#define REPORT_US	60
 #else
 #define STACK_MIN	2
+#endif
+/* On riscv64 a report takes more instructions. */
+#ifdef __riscv
+#define REPORT_US	60
+#else
 #define REPORT_US	50
+#endif
+/*
+ * Context and function that an interrupt finds which was delayed while interrupts were off.
+ * On powerpc the kernel runs it from a function of its own, which it counts as an interrupt.
+ */
+#ifdef __powerpc__
+#define LATE_CONTEXT	"hardirq"
+#define LATE_FUNCTION	"__replay_soft_interrupts+0x"
+#else
+#define LATE_CONTEXT	"task"
+#define LATE_FUNCTION	"hog_run+0x"
 #endif
 #define CPUS_MAX	64
 #define HOG		"/sys/module/tick_hog/parameters/"
@@ -273,7 +291,7 @@ static const struct hold holds[] = {
 	{ "a user program of SCHED_FIFO", -1, false, "task", "tick_user", "user space" },
 	{ "a softirq", HOG_SOFTIRQ, false, "softirq", NULL, "hog_tasklet_fn+0x" },
 	{ "a hard interrupt handler", HOG_HARDIRQ, true, "hardirq", NULL, "?" },
-	{ "interrupts off", HOG_TASK, true, "task", "tick_hog", "hog_run+0x" },
+	{ "interrupts off", HOG_TASK, true, LATE_CONTEXT, "tick_hog", LATE_FUNCTION },
 };
 
 /* Hold the CPU; return the pid that the reports must have. */
@@ -308,7 +326,7 @@ static bool is_culprit(const struct hold *what, int pid, const struct record *re
 static bool is_function(const struct hold *what, const char *function)
 {
 	if (!begins(what->function, "hog_"))
-		return !strcmp(function, what->function);
+		return begins(function, what->function);
 	return begins(function, what->function) && strstr(function, " [tick_hog]");
 }
 
