@@ -56,9 +56,12 @@ apt-get install --yes --no-install-recommends linux-headers-%(release)s
 apt-get clean
 """
 
-# The oldest kernel of the same series in the archive; and the packages of the newest kernel of each flavour, downloaded.
+# An older kernel of the same series: that of the distribution's last point release, which the archive without security updates has, or
+# if this is the newest, the oldest in the archives. And the packages of the newest kernel of each flavour, downloaded.
 OLDER = """
-older=$(apt-cache search --names-only '^linux-image-6[.]1[.]0-[0-9]+-amd64$' | cut -d ' ' -f 1 | sort -V | head -n 1)
+older=$({ apt-cache show linux-image-amd64 | sed -n 's/^Depends: \\(linux-image-[^ ]*\\).*/\\1/p' | sort -V
+          apt-cache search --names-only '^linux-image-6[.]1[.]0-[0-9]+-amd64$' | cut -d ' ' -f 1 | sort -V
+        } | grep -v -x 'linux-image-%(release)s' | head -n 1)
 older=${older#linux-image-}
 echo "$older" > /older-release
 """
@@ -134,9 +137,9 @@ def directory(kernel, kind="system"):
         return rootfs.make(f"rpm-{kernel}", suite, extra, [*PACKAGES, *DNF[suite], "dkms", "gpg", "rpm"], SETUP % names + RPM % names)
     older = {"release": "$older"}
     if kind == "older":
-        return rootfs.make(f"older-{kernel}", suite, extra, [*PACKAGES, "efitools", "openssl"], OLDER + SETUP % older)
+        return rootfs.make(f"older-{kernel}", suite, extra, [*PACKAGES, "efitools", "openssl"], OLDER % newest + SETUP % older)
     return rootfs.make(f"upgrade-{kernel}", suite, extra, [*PACKAGES, "dkms", "grub2-common", "grub-pc-bin", "zstd"],
-                      OLDER + SETUP % older + HEADERS % older + UPGRADES % newest)
+                      OLDER % newest + SETUP % older + HEADERS % older + UPGRADES % newest)
 
 
 def kernels(root):
