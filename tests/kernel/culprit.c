@@ -68,12 +68,6 @@ static int held_cpu(void)
 	return cpu_count() > 1;
 }
 
-/* Half a second; less in virtual time, in which a busy second takes half a minute. */
-static int hold_ms(void)
-{
-	return in_virtual_time() ? 200 : HOLD_MS;
-}
-
 static bool is_preempt_rt(void)
 {
 	char text[16];
@@ -260,7 +254,7 @@ static void user_end(int signal)
 static void user_hog(void *cpu)
 {
 	struct sched_param parameter = { .sched_priority = 1 };
-	struct itimerval length = { .it_value.tv_usec = hold_ms() * 1000 };
+	struct itimerval length = { .it_value.tv_usec = HOLD_MS * 1000 };
 
 	signal(SIGALRM, user_end);
 	prctl(PR_SET_NAME, "tick_user");
@@ -303,7 +297,7 @@ static int hold(const struct hold *what, int cpu)
 	if (what->context < 0) {
 		child = spawn(user_hog, (void *)(intptr_t)cpu);
 		if (cpu_count() > 1) {
-			sleep_ns(hold_ms() * NSEC_PER_MSEC);
+			sleep_ns(HOLD_MS * NSEC_PER_MSEC);
 			kill(child, SIGALRM);
 		}
 		waitpid(child, &status, 0);
@@ -311,7 +305,7 @@ static int hold(const struct hold *what, int cpu)
 		return child;
 	}
 	require(!helper_set("tick_hog", "cpu", cpu) && !helper_set("tick_hog", "context", what->context) &&
-		!helper_set("tick_hog", "irqs_off", what->irqs_off) && !helper_set("tick_hog", "ms", hold_ms()),
+		!helper_set("tick_hog", "irqs_off", what->irqs_off) && !helper_set("tick_hog", "ms", HOLD_MS),
 		"%s: tick_hog holds CPU %d", what->what, cpu);
 	return helper_u64("tick_hog", "pid");
 }
@@ -586,7 +580,7 @@ static bool stall_in_init(struct record *record)
 	struct seen seen;
 	int log;
 
-	snprintf(parameter, sizeof(parameter), "init_ms=%d", hold_ms());
+	snprintf(parameter, sizeof(parameter), "init_ms=%d", HOLD_MS);
 	for (int try = 0; try < 10; try++) {
 		require(!module_remove("tick_hog"), "tick_hog unloads");
 		ticker_set("enabled", "1");

@@ -106,7 +106,10 @@ static __always_inline void hog_spin(bool interruptible, unsigned int length_ms)
 	 * only at the end.
 	 */
 	end_jiffies = jiffies + msecs_to_jiffies(length_ms);
-	/* No cpu_relax(): at each such instruction QEMU leaves the emulated code, which makes a busy loop in virtual time slow. */
+	/*
+	 * No cpu_relax(): at each such instruction QEMU leaves the emulated code, which
+	 * makes a busy loop slow in virtual time.
+	 */
 	while (interruptible && time_before(jiffies, end_jiffies - 1))
 		barrier();
 	while (ktime_get_ns() - begin_ns < length_ms * (u64)NSEC_PER_MSEC)
