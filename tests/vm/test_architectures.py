@@ -7,9 +7,10 @@ import rootfs
 import test_kernels
 import vm
 from architectures import ARCHITECTURES
-from conftest import effort
+from conftest import effort, some_of
 
-pytestmark = pytest.mark.scope("long")
+# The architecture that takes the least time. It has 32 bits.
+QUICK = "i386"
 
 BUILD = """
 export ARCH=$4 CROSS_COMPILE=$5
@@ -51,7 +52,8 @@ def _built():
     return get
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.scope("test")
+@pytest.mark.parametrize("name", some_of(ARCHITECTURES, [QUICK]))
 def test_builds_without_a_warning(name, built):
     """The module builds with W=1 without a warning."""
     log = built(name)[1]
@@ -61,6 +63,14 @@ def test_builds_without_a_warning(name, built):
 RUNS = {name: test_kernels.RUNS[name] for name in ("races", "virtual", "torture")} | {"guards": test_kernels.GUARDS}
 
 
+@pytest.mark.scope("test")
+def test_rates_and_settings(built):
+    """On a 32-bit machine, sums of rates and the settings are right."""
+    result = Machine(QUICK, "virtual", built(QUICK)[0]).boot("/ktest rates settings\n", timeout=600, label="quick")
+    assert result.green, result.explain()
+
+
+@pytest.mark.scope("long")
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_in_machine(name, run, built, pytestconfig):
@@ -86,6 +96,7 @@ def build_mutant(name, directory):
     return architecture, *build(architecture, directory)
 
 
+@pytest.mark.scope("long")
 def test_half_of_a_counter_fails_the_run(tmp_path):
     """On a big-endian machine the run fails if the module prints the first half of a 64-bit counter as the counter."""
     name, done, files = build_mutant("prints_half_of_a_counter", tmp_path)
@@ -94,6 +105,7 @@ def test_half_of_a_counter_fails_the_run(tmp_path):
     assert result.verdict == "fail" and not result.green, result.explain()
 
 
+@pytest.mark.scope("long")
 def test_division_of_64_bits_fails_the_build(tmp_path):
     """On a 32-bit machine the build fails if a module divides 64-bit numbers by an operator."""
     _, done, _ = build_mutant("divides_64_bits", tmp_path)
