@@ -207,7 +207,7 @@ static void run_wheel_placed(void)
 		skip("wheel_placed", "this machine has one CPU");
 		return;
 	}
-	require(!module_load("enabled=0"), "the module loads");
+	setup("enabled=0");
 	require(!helper_load("tick_hog", ""), "tick_hog loads");
 	/* The CPU with the fewest tickers is chosen; among equals the writer's. */
 	require(run_on(1), "this process runs on CPU 1");
