@@ -77,6 +77,17 @@ else
 fi
 """
 
+WITHOUT_MODULES = """
+cp -r /share/beside/tree/* /usr/src/linux
+cd /usr/src/build
+./source/scripts/config --enable SCHED_TICK --disable MODULES
+make -s olddefconfig
+grep -q -x 'CONFIG_SCHED_TICK=y' .config
+! grep -q -x 'CONFIG_MODULES=y' .config
+make -s prepare
+make W=1 drivers/misc/sched_tick/
+"""
+
 
 def copied(directory, source=TOP):
     """Run `make copy-builtin` on a tree with the files of the debug kernel's source that it reads; return the tree without these files."""
@@ -196,6 +207,12 @@ def test_boots_and_ticks(built_in, tmp_path):
     assert "rmmod 1" in lines and "files 0 modules 0" in lines and "taint 0" in lines, result.explain()
     assert re.findall(r"built_in: (.*)", result.console.replace("\r", "")) == [
         "early: -19", "early, named: -19", "late: 0", "tick 10 of default"], result.explain()
+
+
+def test_builds_without_support_for_modules(tmp_path):
+    """The module builds without a warning in a kernel that cannot load modules."""
+    done, _ = vm.with_sources(KERNEL, TOP, WITHOUT_MODULES, beside=copied(tmp_path))
+    assert done.returncode == 0 and "record.o" in done.stdout and not test_kernels.warnings_of(done.stdout), done.stdout
 
 
 @pytest.fixture(scope="module", name="suites")
