@@ -23,7 +23,7 @@
 
 static LIST_HEAD(ticker_records);
 
-/* The list; and no code in a record is freed. Nested in nothing that a tick takes. */
+/* Protects the list. While it is held, no code whose address a record holds is freed. */
 static DEFINE_MUTEX(ticker_record_lock);
 
 #ifdef CONFIG_MODULES
@@ -142,18 +142,18 @@ static int ticker_record_print(const struct ticker *ticker,
  */
 ssize_t ticker_record_show(struct ticker *ticker, char *buf)
 {
-	struct ticker_cpu *share = READ_ONCE(ticker->event->stalled);
 	struct ticker_stall stall;
-	int length;
+	struct ticker_cpu *share;
+	int length = 0;
 
-	if (!share)
-		return 0;
-	/* No code in the copy is freed until it is printed. */
 	mutex_lock(&ticker_record_lock);
-	raw_spin_lock_irq(&share->lock);
-	stall = share->stall;
-	raw_spin_unlock_irq(&share->lock);
-	length = ticker_record_print(ticker, &stall, buf);
+	share = READ_ONCE(ticker->event->stalled);
+	if (share) {
+		raw_spin_lock_irq(&share->lock);
+		stall = share->stall;
+		raw_spin_unlock_irq(&share->lock);
+		length = ticker_record_print(ticker, &stall, buf);
+	}
 	mutex_unlock(&ticker_record_lock);
 	return length;
 }
