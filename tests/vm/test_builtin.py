@@ -52,8 +52,7 @@ static int __init built_in_late(void)
 late_initcall(built_in_late);
 """
 
-# $4 is y or m. The modules of the tests are built without KASAN: with it, the loop that holds a CPU calls functions of KASAN, and a report of
-# a stall may name them.
+# $4 is y or m.
 BUILD = """
 cp -r /share/beside/tree/* /usr/src/linux
 cd /usr/src/build
@@ -69,7 +68,7 @@ if [ "$4" = y ]; then
     cp drivers/misc/sched_tick/*.ko /share/out
     mkdir /share/include
     echo '#include <linux/sched_tick.h>' > /share/include/sched_tick.h
-    make M=/share/beside/modules KASAN_SANITIZE=n ccflags-y=-I/share/include modules
+    make M=/share/beside/modules ccflags-y=-I/share/include modules
     cp /share/beside/modules/*.ko /share/out
 else
     make W=1 drivers/misc/sched_tick/sched_tick.ko drivers/misc/sched_tick/sched_tick_kunit.ko
