@@ -126,6 +126,26 @@ static bool is_unmade(void)
 	return access(KTEST_CONFIGFS "/" NAME, F_OK) && access(KTEST_TICKERS "/" NAME, F_OK);
 }
 
+/* Enable a new ticker that runs on CPUs. It has no memory for them before it is enabled. */
+static int enable_new(void)
+{
+	return file_write(KTEST_TICKERS "/" NAME "/enabled", "1");
+}
+
+static void renew(void)
+{
+	unmake();
+	if (make() || file_write(KTEST_TICKERS "/" NAME "/cpus", "all"))
+		require(false, "mkdir creates a ticker for all CPUs");
+}
+
+static bool is_disabled(void)
+{
+	char text[8] = "";
+
+	return !file_read(KTEST_TICKERS "/" NAME "/enabled", text, sizeof(text)) && text[0] == '0';
+}
+
 static int subscribe(void)
 {
 	return helper_load("tick_subscriber", "ticker=" NAME);
@@ -455,6 +475,8 @@ static void run_faults(void)
 	for (unsigned int round = 0; round < effort(4); round++)
 		try_each(&(struct attempt){ "mkdir", make, unmake, is_unmade }, 20);
 	require(!make(), "mkdir succeeds afterwards");
+	renew();
+	try_each(&(struct attempt){ "enable on CPUs", enable_new, renew, is_disabled }, 5);
 	try_files();
 	try_events();
 }
