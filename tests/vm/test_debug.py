@@ -249,7 +249,7 @@ def test_coverage(pytestconfig):
     counts = []
     # Every failed allocation, because each is a branch. The export is left out: it reads files as any reader does.
     faults = RUNS["faults"]._replace(tests=("faults", "faults_load"))
-    for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (faults, 100), (RUNS["timed"], 100)):
+    for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (faults, 100), (RUNS["timed"], 100), (test_kernels.RUNS["cpus"], 5)):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)
     found = coverage.merged(files, counts)
     unreached = {(file, source_line(file, line)) for file, (lines, _) in found.items() for line, times in lines if not times}
