@@ -45,7 +45,7 @@ void ticker_call_subscribers(struct ticker *ticker,
 
 		subscriber->tick(subscriber, info);
 
-		/* No stall is blamed on it from here on. */
+		/* It is not the culprit of a stall from here on. */
 		WRITE_ONCE(ticker->caller, NULL);
 		/*
 		 * The subscriber may be freed from here on. Pairs with

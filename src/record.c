@@ -33,7 +33,7 @@ static void ticker_forget_address(unsigned long *address, unsigned int offset,
 {
 	unsigned long code = *address - offset;
 
-	/* A module that goes has no init functions, unless one of them failed. */
+	/* If a load fails, its init functions are freed with the rest. */
 	if (state == MODULE_STATE_GOING ? within_module(code, module) :
 					  within_module_init(code, module))
 		*address = TICKER_FREED;

@@ -126,7 +126,7 @@ static bool is_unmade(void)
 	return access(KTEST_CONFIGFS "/" NAME, F_OK) && access(KTEST_TICKERS "/" NAME, F_OK);
 }
 
-/* Enable a new ticker that runs on CPUs. It has no memory for them before it is enabled. */
+/* Enable a new ticker for all CPUs. What it needs for each CPU is allocated when it is enabled. */
 static int enable_new(void)
 {
 	return file_write(KTEST_TICKERS "/" NAME "/enabled", "1");
