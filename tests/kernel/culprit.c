@@ -394,12 +394,16 @@ again:
 	others = 0;
 	for (int i = 0; i < cpus; i++)
 		others += i == cpu ? 0 : stat_of_cpu(i).stalls - before[i];
-	/* The host may have stopped the guest for that long, or the CPU that is held. */
+	/*
+	 * The host may have stopped the guest for that long, or the CPU that is held; or the stall was recorded in a softirq
+	 * that had interrupted the culprit.
+	 */
 	excused = others || stat_of_cpu(cpu).stalls != before[cpu] + 1 ||
-		  (!what->irqs_off && begins(seen.stall.how, "takes no interrupts"));
+		  (!what->irqs_off && begins(seen.stall.how, "takes no interrupts")) ||
+		  (!what->irqs_off && !strcmp(what->name, "task") && !strcmp(seen.stall.context, "softirq"));
 	if (excused && ++try < 10 && !in_virtual_time()) {
-		note("%s: other CPUs have %" PRIu64 " stalls, this one %" PRIu64 ", %s; once more", what->what, others,
-		     stat_of_cpu(cpu).stalls - before[cpu], seen.stall.how);
+		note("%s: other CPUs have %" PRIu64 " stalls, this one %" PRIu64 ", %s, in %s; once more", what->what, others,
+		     stat_of_cpu(cpu).stalls - before[cpu], seen.stall.how, seen.stall.context);
 		close(fd);
 		sleep_ns(NSEC_PER_SEC);
 		goto again;
