@@ -80,8 +80,9 @@ uint64_t helper_u64(const char *name, const char *parameter);
 int helper_set(const char *name, const char *parameter, int value);	/* 0 or errno */
 int module_remove(const char *name);
 bool run_on(int cpu);	/* bind this process */
+bool cpu_set_online(int cpu, bool online);
 /* How tick_hog, which is loaded, holds a CPU. */
-enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ, HOG_HARDIRQ, HOG_FIFO, HOG_IRQ_WORK, HOG_CONTEXTS };
+enum { HOG_TASK, HOG_WORK, HOG_SOFTIRQ, HOG_HARDIRQ, HOG_FIFO, HOG_CONTEXTS };
 void hog_in(int cpu, int ms, int context);
 void hog(int cpu, int ms, bool irqs_off);	/* occupy the CPU with tick_hog, which must be loaded */
 int ticker_make(const char *name);

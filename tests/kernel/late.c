@@ -25,7 +25,7 @@ static const struct {
 	{ "a kernel thread with interrupts off", HOG_TASK, .irqs_off = true, .counter = LATE(irq) },
 	{ "a softirq", HOG_SOFTIRQ, .counter = LATE(softirq) },
 	{ "a softirq, timer wheel", HOG_SOFTIRQ, .wheel = true, .counter = LATE(softirq) },
-	{ "the handler of an interrupt", HOG_IRQ_WORK, .counter = LATE(irq) },
+	{ "the handler of an interrupt", HOG_HARDIRQ, .counter = LATE(irq) },
 };
 
 static uint64_t get(const struct ticker_stat *stat, size_t counter)

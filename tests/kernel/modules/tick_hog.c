@@ -41,9 +41,8 @@ enum {
 	HOG_TASK,	/* a kernel thread that cannot be preempted */
 	HOG_WORK,	/* a work item that yields */
 	HOG_SOFTIRQ,	/* a tasklet */
-	HOG_HARDIRQ,	/* the handler of an interrupt of another CPU */
+	HOG_HARDIRQ,	/* the handler of an interrupt that the CPU raises itself */
 	HOG_FIFO,	/* a kernel thread of the policy SCHED_FIFO */
-	HOG_IRQ_WORK,	/* the handler of an interrupt that the CPU raises itself; ignores cpu */
 };
 
 static unsigned int context;
@@ -174,24 +173,27 @@ static void hog_schedule_tasklet(void *unused)
 	tasklet_schedule(&hog_tasklet);
 }
 
-static noinline void hog_ipi_fn(void *unused)
+static noinline void hog_irq_fn(struct irq_work *work)
 {
 	pr_info("begin\n");
 	hog_spin(false, ms);
 	complete(&hog_done);
 }
 
-static noinline void hog_irq_work_fn(struct irq_work *work)
+/* Not in a thread with PREEMPT_RT; 5.10 has no initializer for it. */
+#ifdef IRQ_WORK_INIT_HARD
+static struct irq_work hog_irq = IRQ_WORK_INIT_HARD(hog_irq_fn);
+#else
+static DEFINE_IRQ_WORK(hog_irq, hog_irq_fn);
+#endif
+
+/* What another CPU requests may run without an interrupt, in the idle task. */
+static void hog_irq_work_fn(struct work_struct *work)
 {
-	hog_spin(false, ms);
-	complete(&hog_done);
+	irq_work_queue(&hog_irq);
 }
 
-static DEFINE_IRQ_WORK(hog_irq_work, hog_irq_work_fn);
-
-static void hog_nothing(void *unused)
-{
-}
+static DECLARE_WORK(hog_irq_work, hog_irq_work_fn);
 
 static int hog_thread(int (*run)(void *))
 {
@@ -250,17 +252,10 @@ static int hog_set(const char *text, const struct kernel_param *param)
 		tasklet_unlock_wait(&hog_tasklet);
 		return 0;
 	case HOG_HARDIRQ:
-		/* Waiting for the handler itself would hold this CPU, too. */
-		err = smp_call_function_single(cpu, hog_ipi_fn, NULL, 0);
-		if (err)
-			return err;
+		schedule_work_on(cpu, &hog_irq_work);
 		wait_for_completion(&hog_done);
-		smp_call_function_single(cpu, hog_nothing, NULL, 1);
-		return 0;
-	case HOG_IRQ_WORK:
-		irq_work_queue(&hog_irq_work);
-		wait_for_completion(&hog_done);
-		irq_work_sync(&hog_irq_work);
+		flush_work(&hog_irq_work);
+		irq_work_sync(&hog_irq);
 		return 0;
 	}
 	return -EINVAL;
