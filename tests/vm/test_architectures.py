@@ -66,7 +66,7 @@ RUNS = {name: test_kernels.RUNS[name] for name in ("races", "virtual", "torture"
 @pytest.mark.scope("test")
 def test_rates_and_settings(built):
     """On a 32-bit machine, sums of rates and the settings are right."""
-    result = Machine(QUICK, "virtual", built(QUICK)[0]).boot("/ktest rates settings\n", timeout=600, label="quick")
+    result = Machine(QUICK, "virtual", built(QUICK)[0]).boot("/ktest rates max_rate settings\n", timeout=600, label="quick")
     assert result.green, result.explain()
 
 

@@ -45,7 +45,7 @@ RUNS = {
 }
 # CPU 3 isolated by every option; and limits on what one user can take from others.
 ISOLATED = Run("races-4", ("isolated", "isolated_cpus"), options="isolcpus=nohz,domain,managed_irq,3 nohz_full=3")
-GUARDS = Run("virtual", ("storm", "pollers", "rates", "culprit_traced", "culprit_cost", "late_ns"))
+GUARDS = Run("virtual", ("storm", "pollers", "rates", "max_rate", "culprit_traced", "culprit_cost", "late_ns"))
 SOAK = Run("virtual", ("ten_minutes", "soak"))
 LONG = Run("virtual", ("day", "thousand", "ten_thousand", "quiet_hour"))
 
