@@ -59,13 +59,14 @@ static noinline_for_stack void ticker_culprit_save_stack(struct ticker_stall *st
 	unsigned int count, first;
 
 	count = stack_trace_save(entries, ARRAY_SIZE(entries), 0);
-	for (first = 1; first < count; first++)
-		if (entries[first - 1] == stall->culprit.function)
-			break;
-	if (first >= count)
-		return;
-	count = min_t(unsigned int, count - first, ARRAY_SIZE(stall->stack));
-	memcpy(stall->stack, entries + first, count * sizeof(*entries));
+	for (first = 1; first < count; first++) {
+		if (entries[first - 1] != stall->culprit.function)
+			continue;
+		count = min_t(unsigned int, count - first,
+			      ARRAY_SIZE(stall->stack));
+		memcpy(stall->stack, entries + first, count * sizeof(*entries));
+		break;
+	}
 }
 #else
 static void ticker_culprit_save_stack(struct ticker_stall *stall)

@@ -140,10 +140,9 @@ static int ticker_place_choose(int except)
 		if (cpu == except)
 			continue;
 		fallback = cpu;
-		if (!ticker_place_is_housekeeping(cpu))
-			continue;
 		count = per_cpu(ticker_places, cpu).count;
-		if (count < least || (count == least && cpu == this_cpu)) {
+		if (ticker_place_is_housekeeping(cpu) &&
+		    (count < least || (count == least && cpu == this_cpu))) {
 			least = count;
 			best = cpu;
 		}
