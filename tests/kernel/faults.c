@@ -146,6 +146,14 @@ static bool is_disabled(void)
 	return !file_read(KTEST_TICKERS "/" NAME "/enabled", text, sizeof(text)) && text[0] == '0';
 }
 
+static bool ticks_on_cpus(const char *cpus)
+{
+	char text[64] = "";
+
+	ticker_text("cpus_effective", text, sizeof(text));
+	return !strcmp(text, cpus);
+}
+
 static int subscribe(void)
 {
 	return helper_load("tick_subscriber", "ticker=" NAME);
@@ -317,50 +325,50 @@ static void set_fault(const char *name, const char *text)
 		require(false, "%s is set to %s: %s", name, text, strerror(err));
 }
 
-/* Which worker will send the event is not known: a failure is requested of each. */
+/* Kernel threads with a name. Which worker will send an event is not known: a failure is requested of each. */
 static struct {
 	char fail_nth[128][64];		/* paths */
 	size_t count;
-} workers;
+} threads;
 
-static void find_workers(void)
+static void find_threads(const char *name)
 {
 	char path[300], text[64];
 	struct dirent *entry;
 	DIR *dir = opendir("/proc");
 
-	workers.count = 0;
-	while (workers.count < ARRAY_SIZE(workers.fail_nth) && (entry = readdir(dir))) {
+	threads.count = 0;
+	while (threads.count < ARRAY_SIZE(threads.fail_nth) && (entry = readdir(dir))) {
 		int pid = atoi(entry->d_name);
 
 		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		if (!pid || file_read(path, text, sizeof(text)) || strncmp(text, "kworker/", 8))
+		if (!pid || file_read(path, text, sizeof(text)) || strncmp(text, name, strlen(name)))
 			continue;
-		snprintf(workers.fail_nth[workers.count++], sizeof(workers.fail_nth[0]),
+		snprintf(threads.fail_nth[threads.count++], sizeof(threads.fail_nth[0]),
 			 "/proc/%d/task/%d/fail-nth", pid, pid);
 	}
 	closedir(dir);
 }
 
-static void workers_fail(unsigned int nth)
+static void threads_fail(const char *name, unsigned int nth)
 {
 	char text[16];
 
-	find_workers();
+	find_threads(name);
 	snprintf(text, sizeof(text), "%u", nth);
-	for (size_t i = 0; i < workers.count; i++)
-		file_write(workers.fail_nth[i], text);
+	for (size_t i = 0; i < threads.count; i++)
+		file_write(threads.fail_nth[i], text);
 }
 
 /* Return whether one of them failed; cancel the failures of the others. */
-static bool worker_has_failed(void)
+static bool thread_has_failed(void)
 {
 	char text[16];
 	bool came = false;
 
-	for (size_t i = 0; i < workers.count; i++) {
-		came |= !file_read(workers.fail_nth[i], text, sizeof(text)) && !strtoul(text, NULL, 10);
-		file_write(workers.fail_nth[i], "0");
+	for (size_t i = 0; i < threads.count; i++) {
+		came |= !file_read(threads.fail_nth[i], text, sizeof(text)) && !strtoul(text, NULL, 10);
+		file_write(threads.fail_nth[i], "0");
 	}
 	return came;
 }
@@ -417,12 +425,12 @@ static void try_events(void)
 		while (events_next(fd, &event, 0))
 			;
 		sent = uevents_sent();
-		workers_fail(1 + i / 2);
+		threads_fail("kworker/", 1 + i / 2);
 		from = now_ns(CLOCK_MONOTONIC);
 		ticker_set("enabled", i & 1 ? "1" : "0");
 		lost += count_lost(fd, &switched[i & 1], 1, sent, &overrun);
 		held_up += now_ns(CLOCK_MONOTONIC) - from > 3 * NSEC_PER_SEC / 4;
-		worker_has_failed();
+		thread_has_failed();
 	}
 	check(!lost && held_up,
 	      "events whose allocation failed come later: %u of 10 delayed, %u lost", held_up, lost);
@@ -439,10 +447,10 @@ static void try_events(void)
 		while (events_next(fd, &event, 0))
 			;
 		sent = uevents_sent();
-		workers_fail(i);
+		threads_fail("kworker/", i);
 		helper_set("tick_hog", "ms", 1200);
 		lost += count_lost(fd, stalled, ARRAY_SIZE(stalled), sent, &overrun);
-		failed += worker_has_failed();
+		failed += thread_has_failed();
 	}
 	check(!lost && failed > STALLS / 2, "%d stalls and their ends: %u failures injected, %u lost", STALLS, failed, lost);
 	check(overrun <= STALLS / 4, "the socket lost few events for want of memory: %u", overrun);
@@ -512,6 +520,100 @@ static void run_faults_load(void)
 	try_every(&(struct attempt){ "subscribe", subscribe, unsubscribe, is_unsubscribed }, step, 100);
 }
 
+/*
+ * Fail each kmalloc() of the thread that takes CPU 1 online. The CPU comes online, or the write fails; and a ticker that is left
+ * without it logs that, and has it the next time.
+ */
+static void try_hotplug(void)
+{
+	unsigned int refused = 0, left_out = 0, survived = 0, wrong = 0;
+	int log = log_open();
+	bool came = true;
+
+	/* The numbers of other allocations change from one attempt to the next. */
+	set_fault("failslab/cache-filter", "Y");
+	set_fault("fail_page_alloc/min-order", "10");
+	for (unsigned int nth = 1; came; nth++) {
+		bool online, ticks, warned;
+
+		renew();
+		if (!cpu_set_online(1, false) || enable_new())
+			require(false, "the ticker is enabled while CPU 1 is offline");
+		threads_fail("cpuhp/1", nth);
+		online = cpu_set_online(1, true);
+		came = thread_has_failed();
+		ticks = ticks_on_cpus("0-1");
+		warned = log_count(log, "no memory to tick on CPU 1") == 1;
+		refused += !online;
+		left_out += online && !ticks;
+		survived += online && ticks && came;
+		if (online ? ticks == warned : !came || warned || !ticks_on_cpus("0")) {
+			note("failure %u: CPU 1 is %s, %s, %s", nth, online ? "online" : "offline",
+			     ticks ? "ticks" : "does not tick", warned ? "logged" : "not logged");
+			wrong++;
+		}
+		if ((online && !cpu_set_online(1, false)) || !cpu_set_online(1, true) || !ticks_on_cpus("0-1") ||
+		    !wait_for_counter(ticker_u64("counter") + 2, 20 * NSEC_PER_SEC))
+			require(false, "failure %u: the ticker ticks on both CPUs the next time", nth);
+	}
+	close(log);
+	check(!wrong && left_out, "CPU 1 comes online: %u failures injected, %u refused, %u left it out, %u survived, %u wrong",
+	      refused + left_out + survived, refused, left_out, survived, wrong);
+}
+
+/* Fail two allocations in a row: for the index of the CPUs the kernel tries again after the first. */
+static void try_pairs(void)
+{
+	int make_it_fail = open("/proc/self/make-it-fail", O_WRONLY | O_CLOEXEC);
+	unsigned int refused = 0, failed = 0, wrong = 0;
+	char left[16] = "";
+
+	require(make_it_fail >= 0, "this process can be chosen");
+	set_fault("failslab/task-filter", "Y");
+	set_fault("failslab/probability", "100");
+	/* Once this many bytes are allocated. */
+	for (unsigned int bytes = 0; *left != '2'; bytes += 64) {
+		char text[16];
+		int err;
+
+		snprintf(text, sizeof(text), "%u", bytes);
+		set_fault("failslab/space", text);
+		set_fault("failslab/times", "2");
+		pwrite(make_it_fail, "1", 1, 0);
+		err = enable_new();
+		pwrite(make_it_fail, "0", 1, 0);
+		file_read("/sys/kernel/debug/failslab/times", left, sizeof(left));
+		failed += *left == '0';
+		refused += err != 0;
+		if ((err && err != ENOMEM && err != EFAULT) || is_disabled() != (err != 0)) {
+			note("after %u bytes: %s", bytes, strerror(err));
+			wrong++;
+		}
+		if (!err)
+			renew();
+	}
+	set_fault("failslab/probability", "0");
+	set_fault("failslab/task-filter", "N");
+	close(make_it_fail);
+	check(failed && !wrong, "enable on two CPUs: two failures in a row, %u times, %u refused, %u wrong", failed, refused, wrong);
+}
+
+static void run_faults_cpus(void)
+{
+	if (cpu_count() < 2) {
+		skip("faults_cpus", "this machine has one CPU");
+		return;
+	}
+	be_ready();
+	require(!load() && !make(), "the module loads and mkdir creates a ticker");
+	ticker_choose(NAME);
+	require(run_on(0), "this process runs on CPU 0");
+	renew();
+	try_each(&(struct attempt){ "enable on two CPUs", enable_new, renew, is_disabled }, 10);
+	try_pairs();
+	try_hotplug();
+}
+
 static void run_faults_export(void)
 {
 	be_ready();
@@ -529,4 +631,8 @@ const struct ktest test_faults_load = {
 
 const struct ktest test_faults_export = {
 	"faults_export", run_faults_export, .timeout_s = 6000, .needs_vm = true, .on_request = true
+};
+
+const struct ktest test_faults_cpus = {
+	"faults_cpus", run_faults_cpus, .timeout_s = 3000, .needs_vm = true, .on_request = true
 };

@@ -63,15 +63,16 @@ RUNS = {
     "torture": test_kernels.RUNS["torture"],
     # The same allocations fail on one CPU.
     "faults": test_kernels.Run("sleep", ("faults", "faults_load", "faults_export")),
+    "faults_cpus": test_kernels.Run("races", ("faults_cpus",)),
     "timed": test_kernels.Run("virtual", ("trace", "stalls", "subscribe", "killed", "unsubscribed", "log_shared")),
     "events": test_kernels.Run("virtual", ("events",)),
 }
 # Which run on which kernel. release differs from memory only in when objects are released.
-ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "timed"), ("races", "suite"), ("races", "torture"),
-      ("release", "suite"), ("release", "torture"), ("late_remove", "events"),
+ON = [("memory", "suite"), ("memory", "torture"), ("memory", "faults"), ("memory", "faults_cpus"), ("memory", "timed"),
+      ("races", "suite"), ("races", "torture"), ("release", "suite"), ("release", "torture"), ("late_remove", "events"),
       *((checker, "cycles") for checker in debug.KERNELS if checker not in debug.PATCHED)]
 # Runs for `make test-long` only. The suite contains half a minute of torture.
-LONG = [(checker, run) for checker, run in ON if checker in ("release", "late_remove") or run in ("cycles", "timed")
+LONG = [(checker, run) for checker, run in ON if checker in ("release", "late_remove") or run in ("cycles", "timed", "faults_cpus")
         or (checker, run) in (("memory", "torture"), ("races", "suite"))]
 
 
@@ -119,7 +120,7 @@ def boot_debug(checker, files, run, share, label):
     options = ["panic_on_warn=0"] * (faults or checker == "races") + ["rcupdate.rcu_expedited=1"] * faults
     # KASAN finds what poisoned slabs would, and sooner. The flag A on kmalloc-* lets the tests fail allocations by kmalloc() alone.
     has_kasan = "KASAN" in debug.KERNELS[checker][1].split()
-    options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * has_kasan
+    options += ["slub_debug=-;A,kmalloc-* init_on_free=0"] * has_kasan + [run.options] * bool(run.options)
     result = machine.boot(job, timeout=9000, options=" ".join(options), label=label)
     console = result.console.replace("\r", "")
     if faults:
@@ -249,7 +250,10 @@ def test_coverage(pytestconfig):
     counts = []
     # Every failed allocation, because each is a branch. The export is left out: it reads files as any reader does.
     faults = RUNS["faults"]._replace(tests=("faults", "faults_load"))
-    for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (faults, 100), (RUNS["timed"], 100), (test_kernels.RUNS["cpus"], 5)):
+    # On one CPU, which interrupts itself.
+    timed = RUNS["timed"]._replace(tests=RUNS["timed"].tests + ("max_rate", "culprit_traced"))
+    for run, share in ((RUNS["suite"], effort(pytestconfig, *SUITE)), (faults, 100), (RUNS["faults_cpus"], 100), (timed, 100),
+                       (test_kernels.RUNS["cpus"], 5)):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)
     found = coverage.merged(files, counts)
     unreached = {(file, source_line(file, line)) for file, (lines, _) in found.items() for line, times in lines if not times}
