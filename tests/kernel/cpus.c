@@ -93,8 +93,8 @@ static uint64_t periods_between(int64_t from_ns, int64_t to_ns, int period_ms)
 /* Hold one CPU for 500 ms. It has one stall, the others have none, unless the host stops them, too. */
 static void check_one_stall(int held, int cpus)
 {
-	struct ticker_stat before[CPUS_MAX], now;
-	uint64_t stalls, others;
+	struct ticker_stat before[CPUS_MAX] = { }, now = { };
+	uint64_t stalls, others = 0;
 
 	ticker_set("stall_ms", "300");
 	for (int try = 0; try < 10; try++) {
@@ -720,8 +720,8 @@ static void run_late_start(void)
 	ticker_set_number("period_ms", PERIOD_MS);
 	ticker_set("stall_ms", "500");
 	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
-		uint64_t counter, stalls, max_ns;
-		int64_t left_ns;
+		uint64_t counter = 0, stalls = 0, max_ns;
+		int64_t left_ns = 0;
 
 		ticker_set("clock", clocks[i]);
 		/* The host may have stopped this process until the CPU took interrupts again. */
