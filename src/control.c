@@ -159,10 +159,9 @@ static void ticker_update_refusal(struct ticker *ticker)
 
 int ticker_set_queue(struct ticker *ticker, int value)
 {
-	int err = 0;
+	int err = ticker_cannot_sleep(value) ?
+		  ticker_refuse_subscribers(ticker) : 0;
 
-	if (ticker_cannot_sleep(value))
-		err = ticker_refuse_subscribers(ticker);
 	if (!err)
 		err = ticker_set_continuing(ticker, &ticker->config.queue, value);
 	ticker_update_refusal(ticker);

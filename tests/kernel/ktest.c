@@ -28,7 +28,7 @@ extern const struct ktest test_files, test_params, test_input, test_modes, test_
 	test_bench_idle, test_bench_seen,
 	test_cpus, test_cpus_throughput, test_cpus_input, test_cpus_hotplug, test_queues,
 	test_cpus_suspend, test_isolated_cpus, test_cpus_subscribed, test_late_start,
-	test_killed, test_unsubscribed, test_placed, test_isolated, test_wheel_placed, test_stall_ended,
+	test_killed, test_unsubscribed, test_placed, test_unbound, test_isolated, test_wheel_placed, test_stall_ended,
 	test_storm, test_log_shared, test_pollers, test_rates, test_max_rate, test_clock_steps,
 	test_culprit, test_culprit_traced, test_culprit_blocked, test_culprit_freed, test_culprit_comm, test_culprit_many, test_culprit_cost,
 	test_late_ns, test_bench_here;
@@ -46,7 +46,7 @@ static const struct ktest *const tests[] = {
 	&test_bench_idle, &test_bench_seen,
 	&test_cpus, &test_cpus_throughput, &test_cpus_input, &test_cpus_hotplug, &test_queues,
 	&test_cpus_suspend, &test_isolated_cpus, &test_cpus_subscribed, &test_late_start,
-	&test_killed, &test_unsubscribed, &test_placed, &test_isolated, &test_wheel_placed, &test_stall_ended,
+	&test_killed, &test_unsubscribed, &test_placed, &test_unbound, &test_isolated, &test_wheel_placed, &test_stall_ended,
 	&test_storm, &test_log_shared, &test_pollers, &test_rates, &test_max_rate, &test_clock_steps,
 	&test_culprit, &test_culprit_traced, &test_culprit_blocked, &test_culprit_freed, &test_culprit_comm, &test_culprit_many, &test_culprit_cost,
 	&test_late_ns, &test_bench_here,

@@ -192,6 +192,48 @@ static void run_isolated(void)
 
 const struct ktest test_isolated = { "isolated", run_isolated, .timeout_s = 120, .needs_vm = true };
 
+static void busy_on_cpu_0(void *unused)
+{
+	if (!run_on(0))
+		_exit(1);
+	for (;;)
+		;
+}
+
+/* On the queue `unbound` ticks run on other CPUs than the ticker's, which is busy. Its timers must stay there. */
+static void run_unbound(void)
+{
+	static const struct {
+		const char *clock, *stall_ms;
+	} armed_by_ticks[] = { { "monotonic", "50" }, { "realtime", "0" }, { "realtime", "50" } };
+	pid_t busy;
+
+	if (cpu_count() < 2) {
+		skip("unbound", "this machine has one CPU");
+		return;
+	}
+	setup("enabled=0");
+	require(run_on(1), "this process runs on CPU 1");
+	ticker_set("period_ms", "100");
+	ticker_set("queue", "unbound");
+	ticker_set("cpus", "0");
+	busy = spawn(busy_on_cpu_0, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(armed_by_ticks); i++) {
+		ticker_set("clock", armed_by_ticks[i].clock);
+		ticker_set("stall_ms", armed_by_ticks[i].stall_ms);
+		ticker_set("enabled", "1");
+		check(wait_for_counter(ticker_u64("counter") + 20, 20 * NSEC_PER_SEC), "%s, stall_ms %s: it ticks",
+		      armed_by_ticks[i].clock, armed_by_ticks[i].stall_ms);
+		check(settles_around(0, "ticker_timer_fn", 0, 1) &&
+		      settles_around(0, "ticker_watchdog_fn", 0, armed_by_ticks[i].stall_ms[0] != '0'),
+		      "%s, stall_ms %s: the timers are on CPU 0", armed_by_ticks[i].clock, armed_by_ticks[i].stall_ms);
+		ticker_set("enabled", "0");
+	}
+	reap(&busy, 1);
+}
+
+const struct ktest test_unbound = { "unbound", run_unbound, .timeout_s = 120, .needs_vm = true };
+
 static void hog_other(void *unused)
 {
 	hog(0, 3000, false);

@@ -191,6 +191,8 @@ MUTANTS = {
                            r"not ok \d+ no count changes after a write of 0 to enabled"),
     "starts_without_an_offset": ("memory", "ticker_cpu.c", "\tshare->clock_offset_ns = now.ns - now.mono_ns;\n", "", "late_start",
                                  r"not ok \d+ \w+: the first tick is as late as the interrupts"),
+    "arms_where_it_runs": ("memory", "tick.c", "\t\tticker_place_arm(share);\n\t\treturn;\n\t}\n\tif (watchdog)\n",
+                           "\t\t;\n\t}\n\tif (watchdog)\n", "unbound", r"not ok \d+ \w+, stall_ms \d+: the timers are on CPU 0"),
     "checks_no_other_cpu": ("memory", "stall.c", "\t\tstall = ticker_cpu_check_remote(next, &info);\n", "\t\t;\n", "culprit",
                             r"not ok \d+ interrupts off: the log has begin"),
     "keeps_an_offline_cpu": ("memory", "hotplug.c", "\t\tticker_cpu_settle(share, true);\n\t\tticker_cpu_cancel(share);\n", "\t\t;\n", "hotplug",
@@ -257,6 +259,7 @@ def test_coverage(pytestconfig):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)
     found = coverage.merged(files, counts)
     unreached = {(file, source_line(file, line)) for file, (lines, _) in found.items() for line, times in lines if not times}
+    unreached = {(file, line) for file, line in unreached if line != "}"}
     assert unreached <= excused(), sorted(unreached - excused())
     branches = [times for _, each in found.values() for _, times in each]
     share = 100 * sum(times > 0 for times in branches) / len(branches)

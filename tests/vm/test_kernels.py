@@ -40,7 +40,7 @@ RUNS = {
     "named-virtual": Run("virtual", TICKER_IN_TIME, "counter"),
     "torture": Run("races", ("torture",)),
     "cpus": Run("races-4", ("cpus", "cpus_throughput", "cpus_input", "cpus_hotplug", "cpus_suspend", "cpus_subscribed",
-                             "late_start", "culprit", "culprit_blocked", "culprit_freed", "culprit_comm", "culprit_many"),
+                             "unbound", "late_start", "culprit", "culprit_blocked", "culprit_freed", "culprit_comm", "culprit_many"),
                 options="cpu0_hotplug"),
 }
 # CPU 3 isolated by every option; and limits on what one user can take from others.
