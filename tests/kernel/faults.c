@@ -589,8 +589,7 @@ static void try_pairs(void)
 			note("after %u bytes: %s", bytes, strerror(err));
 			wrong++;
 		}
-		if (!err)
-			renew();
+		renew();
 	}
 	set_fault("failslab/probability", "0");
 	set_fault("failslab/task-filter", "N");
