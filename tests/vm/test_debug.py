@@ -259,6 +259,7 @@ def test_coverage(pytestconfig):
         counts.append(boot_debug("memory", files, run, share, f"coverage-{run.tests[0]}").counts)
     found = coverage.merged(files, counts)
     unreached = {(file, source_line(file, line)) for file, (lines, _) in found.items() for line, times in lines if not times}
+    # If the end of a function is unreached, so is the line before it.
     unreached = {(file, line) for file, line in unreached if line != "}"}
     assert unreached <= excused(), sorted(unreached - excused())
     branches = [times for _, each in found.values() for _, times in each]

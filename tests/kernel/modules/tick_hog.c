@@ -180,14 +180,14 @@ static noinline void hog_irq_fn(struct irq_work *work)
 	complete(&hog_done);
 }
 
-/* Not in a thread with PREEMPT_RT; 5.10 has no initializer for it. */
+/* With PREEMPT_RT only a hard irq_work runs in the interrupt. 5.10 has no initializer for one. */
 #ifdef IRQ_WORK_INIT_HARD
 static struct irq_work hog_irq = IRQ_WORK_INIT_HARD(hog_irq_fn);
 #else
 static DEFINE_IRQ_WORK(hog_irq, hog_irq_fn);
 #endif
 
-/* What another CPU requests may run without an interrupt, in the idle task. */
+/* On the CPU itself: the idle task may run what another CPU requests, without an interrupt. */
 static void hog_irq_work_fn(struct work_struct *work)
 {
 	irq_work_queue(&hog_irq);
